@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything here is a script below scripts/ or the rig, with its arguments.
+
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+BUILD ?= build
+RIG := tests/swap-over-nbd/rig
+# The scenario, kernel and seed of 'make scenario'; the number of seeds of 'make demo'.
+S ?=
+K ?= reserve
+SEED ?= 1
+SEEDS ?= 1
+# The scenarios that 'make check' boots.
+CHECK_SCENARIOS ?= smoke-quiet smoke-flood
+export BUILD CHECK_SCENARIOS
+ifdef KERNEL_SRC
+export KERNEL_SRC
+endif
+ifdef KERNEL_JOBS
+export KERNEL_JOBS
+endif
+
+KERNEL_unmodified := --kernel unmodified=$(BUILD)/kernels/unmodified
+KERNEL_reserve := --kernel reserve=$(BUILD)/kernels/reserve
+
+.PHONY: help
+help:
+	@echo 'Two commands:'
+	@echo '  make demo              install what is missing, build both kernels, boot both'
+	@echo '                         under the demo scenario; table, plot (SEEDS=$(SEEDS))'
+	@echo '  make check             everything that can be checked; one closing line'
+	@echo
+	@echo 'Step by step:'
+	@echo '  make deps              install the Debian packages that are missing'
+	@echo '  make tree              unpack the kernel, once as it is and once patched'
+	@echo '  make kernel-unmodified build/kernels/unmodified'
+	@echo '  make kernel-reserve    build/kernels/reserve'
+	@echo '  make scenario S=name   boot one scenario (K=reserve or unmodified, SEED=1)'
+	@echo '  make scenarios         list them'
+	@echo '  make refresh           take edits in build/linux-reserve into patches/'
+	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
+	@echo '  make kunit             KUnit of our code under user-mode Linux'
+	@echo '  make rig-selftest      the rig tests itself'
+	@echo '  make scripts-test      the scripts are given bad input'
+	@echo '  make clean             remove build/, but keep the compiler cache'
+	@echo '  make distclean         remove build/'
+	@echo
+	@echo 'KERNEL_SRC=dir-or-tarball uses another 6.12.y than that of Debian.'
+
+.PHONY: deps tree kernel-unmodified kernel-reserve refresh style kunit
+deps:
+	@scripts/deps.sh
+
+tree:
+	@scripts/tree.sh unmodified
+	@scripts/tree.sh reserve
+
+kernel-unmodified kernel-reserve: kernel-%:
+	@scripts/kernel.sh $*
+
+refresh:
+	@scripts/refresh.sh
+
+style:
+	@scripts/style.sh
+
+kunit:
+	@scripts/kunit.sh
+
+.PHONY: rig-selftest scripts-test scenario scenarios demo check
+rig-selftest: kernel-reserve
+	@$(RIG) selftest $(KERNEL_reserve)
+
+scripts-test:
+	@scripts/tests.sh
+
+scenarios:
+	@$(RIG) list
+
+scenario:
+	@[[ -n "$(S)" ]] || { echo "make scenario: name one, S=name; 'make scenarios' lists them" >&2; exit 2; }
+	@[[ "$(K)" == unmodified || "$(K)" == reserve ]] || { echo "make scenario: K is unmodified or reserve, not '$(K)'" >&2; exit 2; }
+	@scripts/kernel.sh $(K)
+	@$(RIG) run $(KERNEL_$(K)) --seed $(SEED) $(S)
+
+demo:
+	@SEEDS=$(SEEDS) scripts/demo.sh
+
+check:
+	@scripts/check.sh
+
+.PHONY: clean distclean
+# The caches are what takes longest to get back.
+clean:
+	@scripts/clean.sh
+
+distclean:
+	@scripts/clean.sh --all

@@ -1,0 +1,191 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What can be said about our files without running them:
+#
+#	style.sh [CHECK...]	spdx shell python checkpatch kernel-doc compile
+#
+# One thing that is checked counts one.  The closing line is the sum.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+passed=0 failed=0 skipped=0
+scripts=$ROOT/scripts
+cd "$ROOT"
+
+# verdict CHECK FILE STATUS OUTPUT
+verdict() {
+	if (($3)); then
+		failed=$((failed + 1))
+		say "not ok: $1: $2"
+		[[ -z $4 ]] || say "    ${4//$'\n'/$'\n'    }"
+	else
+		passed=$((passed + 1))
+	fi
+}
+
+# each CHECK FILE COMMAND...: silence and status 0 are what is good
+each() {
+	local what=$1 file=$2 status=0 text
+	shift 2
+	text=$("$@" 2>&1) || status=$?
+	[[ -z $text || $what != checkpatch && $what != kernel-doc ]] || status=1
+	verdict "$what" "$file" "$status" "$text"
+}
+
+all_files() {
+	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+		git ls-files -co --exclude-standard
+	else
+		find . \( -path ./build -o -path ./.git -o -name __pycache__ \) -prune \
+			-o -type f -print | sed 's,^\./,,'
+	fi | sort -u | while read -r f; do
+		[[ ! -f $f ]] || say "$f"
+	done
+}
+
+# written_in REGEX SUFFIX: our files in a script language
+written_in() {
+	local f line
+	while read -r f; do
+		if [[ $f == *"$2" ]]; then
+			say "$f"
+		elif [[ $f != *.* || $f == .* ]]; then
+			line=
+			IFS= read -r line <"$f" 2>/dev/null || true
+			[[ ! $line =~ ^#!.*$1 ]] || say "$f"
+		fi
+	done < <(all_files)
+}
+
+check_spdx() {
+	local f
+	while read -r f; do
+		case $f in
+		patches/* | COPYING) continue ;;
+		esac
+		each spdx "$f" grep -q 'SPDX-License-Identifier: ' <(head -n 3 "$f")
+	done < <(all_files)
+}
+
+check_shell() {
+	local f
+	need shellcheck
+	while read -r f; do
+		each shellcheck "$f" shellcheck -x "$f"
+	done < <(written_in '/(env )?(ba|da|)sh' .sh)
+}
+
+check_python() {
+	local f
+	while read -r f; do
+		each python "$f" python3 -W error -c \
+			'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$f"
+	done < <(written_in python .py)
+}
+
+own_c() {
+	own_files | grep -E '\.[ch]$' || true
+}
+
+# Types that checkpatch gets wrong here:
+# FILE_PATH_CHANGES asks for a MAINTAINERS entry in a patch of its own.
+# MACRO_ARG_REUSE is what an iterator does.
+ignore=FILE_PATH_CHANGES,MACRO_ARG_REUSE
+# A tracepoint is a macro that looks like no other code.
+ignore_trace=$ignore,OPEN_ENDED_LINE,MULTISTATEMENT_MACRO_USE_DO_WHILE,COMPLEX_MACRO,PARENTHESIS_ALIGNMENT,SPACING,MACRO_ARG_UNUSED
+
+# Run in the tree, which it reads for what is known and what is deprecated.
+checkpatch() {
+	(cd "$U" && perl scripts/checkpatch.pl --strict --quiet --terse --show-types \
+		--no-summary "$@")
+}
+
+check_checkpatch() {
+	local f
+	while read -r f; do
+		case $f in
+		include/trace/events/*) each checkpatch "$f" checkpatch --ignore "$ignore_trace" -f "$ROOT/$f" ;;
+		*) each checkpatch "$f" checkpatch --ignore "$ignore" -f "$ROOT/$f" ;;
+		esac
+	done < <(own_c)
+	while read -r f; do
+		each checkpatch "patches/$f" checkpatch --ignore "$ignore" "$PATCHES/$f"
+	done < <(series "$PATCHES")
+}
+
+check_kernel-doc() {
+	local f
+	while read -r f; do
+		each kernel-doc "$f" perl "$U/scripts/kernel-doc" -none -Wall "$ROOT/$f"
+	done < <(own_c)
+}
+
+# W=1 and sparse, in a build directory of its own, so that the kernel's
+# objects keep their flags.
+check_compile() {
+	local obj=$BUILD/obj-lint log=$BUILD/logs/lint.log f o status text
+	local -a kmake sources=()
+	need sparse
+	while read -r f; do
+		[[ $f == *.c && $f != tools/* && $f != samples/* ]] || continue
+		# One that is included by another is compiled with that.
+		own_c | grep -v -xF -- "$f" | xargs grep -qE "^#include \"(.*/)?$(basename "$f")\"" && continue
+		sources+=("$f")
+	done < <(own_c)
+	((${#sources[@]})) || return 0
+
+	"$scripts/kernel.sh" --config reserve
+	lock lint
+	mkdir -p "$obj" "$BUILD/logs"
+	cmp -s "$BUILD/obj-reserve/.config" "$obj/.config" ||
+		cp "$BUILD/obj-reserve/.config" "$obj/.config"
+	kmake=(make -C "$R" "O=$obj" "-j${KERNEL_JOBS:-$(nproc)}")
+	if command -v ccache >/dev/null; then
+		export CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} CCACHE_BASEDIR=$ROOT
+		kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
+	fi
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+	if ! "${kmake[@]}" olddefconfig prepare >"$log" 2>&1 </dev/null; then
+		verdict compile "make prepare" 1 "$(tail -n 10 "$log")"
+		return
+	fi
+	for f in "${sources[@]}"; do
+		o=${f%.c}.o
+		rm -f "$obj/$o"
+		status=0
+		text=$("${kmake[@]}" W=1 C=2 "$o" 2>&1 </dev/null) || status=$?
+		printf '%s\n' "$text" >>"$log"
+		if grep -q "No rule to make target '$o'" <<<"$text"; then
+			skipped=$((skipped + 1))
+			say "skipped: compile: $f is not in the guest's config"
+			continue
+		fi
+		# What our own lines draw, wherever they were included from.
+		((status)) || text=$(grep -E '(warning|error):' <<<"$text" |
+			grep -F -f <(own_c | sed 's,$,:,')) || true
+		[[ -z $text ]] || status=1
+		verdict compile "$f" "$status" "$(tail -n 20 <<<"$text")"
+	done
+}
+
+checks=(spdx shell python checkpatch kernel-doc compile)
+(($# == 0)) || checks=("$@")
+for c in "${checks[@]}"; do
+	case $c in
+	spdx | shell | python) ;;
+	checkpatch | kernel-doc | compile)
+		"$scripts/tree.sh" unmodified
+		;;
+	*)
+		say "usage: scripts/style.sh [spdx|shell|python|checkpatch|kernel-doc|compile]..." >&2
+		exit 2
+		;;
+	esac
+	p=$passed f=$failed
+	"check_$c"
+	say "style: $c: $((passed - p)) of $((passed - p + failed - f)) ok"
+done
+say "$passed passed, $failed failed$( ((skipped == 0)) || say ", $skipped skipped")"
+((failed == 0))

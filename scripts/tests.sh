@@ -1,0 +1,417 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Give the scripts bad input, and see that each says so in a sentence, fails,
+# and leaves nothing half done.  The kernel here is three files long.
+#
+#	tests.sh [TEST...]
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+scripts=$ROOT/scripts
+tmpdir tests
+work=$TMP
+# Nothing of the caller's reaches the scripts.
+unset KERNEL_SRC CHECK_SCENARIOS KERNEL_LOCKED DEPS_MISSING MAKEFLAGS
+
+# -- a kernel, a repository and a series ----------------------------------------
+
+# fake_kernel DIR VERSION PATCHLEVEL
+fake_kernel() {
+	mkdir -p "$1/mm" "$1/net" "$1/include"
+	cat >"$1/Makefile" <<-END
+	VERSION = $2
+	PATCHLEVEL = $3
+	SUBLEVEL = 99
+	EXTRAVERSION =
+	allnoconfig:
+		@grep -v CONFIG_FALLS_OUT \$(KCONFIG_ALLCONFIG) >\$(O)/.config
+	olddefconfig:
+		@:
+	bzImage:
+		@mkdir -p \$(O)/arch/x86/boot
+		@sh \$(CURDIR)/mm/build.sh
+		@touch \$(O)/arch/x86/boot/bzImage \$(O)/vmlinux \$(O)/System.map
+	END
+	say true >"$1/mm/build.sh"
+	seq 1 40 >"$1/mm/slub.c"
+	seq 1 40 >"$1/net/sock.c"
+	seq 1 40 >"$1/net/other.c"
+}
+
+# Each test starts with a directory of its own, in which all of this stands.
+setup() {
+	export BUILD=$PWD/build OWN=$PWD/own PATCHES=$PWD/patches CONFIGS=$PWD/configs
+	export KERNEL_SRC=$PWD/linux
+	fake_kernel linux 6 12
+	mkdir -p own/mm own/include patches configs
+	say 'int reserve;' >own/mm/reserve.c
+	say 'extern int reserve;' >own/include/reserve.h
+	say CONFIG_SWAP=y >configs/guest.config
+	say CONFIG_MEM_RESERVE=y >configs/reserve.config
+	patch_of slub.patch mm/slub.c 's/^20$/twenty/'
+	patch_of sock.patch net/sock.c 's/^10$/ten/'
+}
+
+# patch_of NAME FILE SED: write a patch, and append it to the series
+patch_of() {
+	(
+		mkdir -p a/"$(dirname "$2")" b/"$(dirname "$2")"
+		cp "linux/$2" "a/$2"
+		sed "$3" "linux/$2" >"b/$2"
+		say "Subject: [PATCH] $1"
+		say
+		diff -u --show-c-function --label "a/$2" --label "b/$2" "a/$2" "b/$2" || true
+		rm -rf a b
+	) >"patches/$1"
+	say "$1" >>patches/series
+}
+
+# -- how a test speaks ----------------------------------------------------------
+
+fail() {
+	say "failed: $*"
+	[[ ! -f out ]] || sed 's/^/  > /' out
+	exit 1
+}
+
+# refused SENTENCE COMMAND...: it fails, and says so in these words
+refused() {
+	local sentence=$1 status=0
+	shift
+	"$@" >out 2>&1 </dev/null || status=$?
+	((status != 0)) || fail "'$*' did not fail"
+	grep -qF -- "$sentence" out || fail "'$*' did not say: $sentence"
+	no_leftovers
+}
+
+good() {
+	"$@" >out 2>&1 </dev/null || fail "'$*' failed"
+	no_leftovers
+}
+
+# Temporary directories all begin with a dot; locks stay.
+no_leftovers() {
+	local left
+	left=$(find build -mindepth 1 -maxdepth 1 -name '.*' ! -name '.lock-*' 2>/dev/null) || true
+	[[ -z $left ]] || fail "left behind: $left"
+}
+
+stamp() { stat -c %y "build/linux-reserve/$1"; }
+
+tree() { "$scripts/tree.sh" "$@"; }
+tree_hash() {
+	find build/linux-reserve -path '*/.reserve' -prune -o -type f -print0 | sort -z |
+		xargs -0 sha256sum | sha256sum
+}
+
+# -- the tests ------------------------------------------------------------------
+
+test_wrong_kernel_version() {
+	rm -rf linux
+	fake_kernel linux 6 6
+	refused "is Linux 6.6.99, but this series is for 6.12.y" tree reserve
+	[[ ! -e build/linux-unmodified && ! -e build/linux-reserve ]] || fail "a tree was made"
+	tar -cJf linux.tar.xz linux
+	refused "is Linux 6.6.99, but this series is for 6.12.y" \
+		env KERNEL_SRC="$PWD/linux.tar.xz" "$scripts/tree.sh" reserve
+	[[ ! -e build/linux-unmodified && ! -e build/linux-reserve ]] || fail "a tree was made"
+}
+
+test_wrong_version_keeps_the_old_tree() {
+	good tree reserve
+	before=$(tree_hash)
+	rm -rf linux
+	fake_kernel linux 6 6
+	refused "is Linux 6.6.99" tree reserve
+	[[ $(tree_hash) == "$before" ]] || fail "the tree changed"
+}
+
+test_source_is_missing() {
+	refused "KERNEL_SRC=/nowhere does not exist" env KERNEL_SRC=/nowhere "$scripts/tree.sh" unmodified
+	rm linux/Makefile
+	refused "is not a kernel source" tree unmodified
+	say 'not a tarball' >broken.tar.xz
+	refused "cannot be unpacked" env KERNEL_SRC="$PWD/broken.tar.xz" "$scripts/tree.sh" unmodified
+	[[ ! -e build/linux-unmodified ]] || fail "a tree was made"
+}
+
+test_tarball() {
+	tar -cJf linux.tar.xz linux
+	good env KERNEL_SRC="$PWD/linux.tar.xz" "$scripts/tree.sh" reserve
+	grep -q twenty build/linux-reserve/mm/slub.c || fail "the patch is not applied"
+}
+
+test_another_source_replaces_the_tree() {
+	good tree reserve
+	sed -i 's/SUBLEVEL = 99/SUBLEVEL = 100/; ' linux/Makefile
+	good tree reserve
+	grep -q 'SUBLEVEL = 100' build/linux-reserve/Makefile || fail "the old tree stayed"
+}
+
+test_patch_does_not_apply() {
+	sed -i 's/^ 19$/ nineteen/' patches/slub.patch
+	refused "patches/slub.patch does not apply to Linux 6.12.99 without fuzz (mm/slub.c hunk 1)" tree reserve
+	[[ ! -e build/linux-reserve ]] || fail "a tree was made"
+}
+
+test_patch_that_breaks_changes_nothing() {
+	good tree reserve
+	before=$(tree_hash)
+	sed -i 's/twenty/TWENTY/' patches/slub.patch
+	sed -i 's/^ 9$/ nine/' patches/sock.patch
+	refused "patches/sock.patch does not apply" tree reserve
+	[[ $(tree_hash) == "$before" ]] || fail "the tree changed"
+}
+
+test_fuzz_is_refused() {
+	# The outermost line of context is another: patch would take it with fuzz 1.
+	sed -i 's/^ 17$/ seventeen/' patches/slub.patch
+	refused "patches/slub.patch does not apply" tree reserve
+	refused "patches/slub.patch does not apply" "$scripts/refresh.sh" --check
+}
+
+test_offset_is_told() {
+	sed -i '1i zero' linux/mm/slub.c
+	good tree reserve
+	grep -q '1 hunks applied at another line' out || fail "the offset is not told"
+	refused "patches/slub.patch is not as a refresh would write it" "$scripts/refresh.sh" --check
+	good "$scripts/refresh.sh"
+	good "$scripts/refresh.sh" --check
+}
+
+test_patch_is_missing() {
+	say gone.patch >>patches/series
+	refused "patches/series names gone.patch, but there is no such patch" tree reserve
+	refused "patches/series names gone.patch, but there is no such patch" "$scripts/refresh.sh" --check
+}
+
+test_own_file_is_one_of_the_kernel() {
+	cp linux/mm/slub.c own/mm/slub.c
+	refused "mm/slub.c is a file of Linux 6.12.99 already" tree reserve
+	[[ ! -e build/linux-reserve ]] || fail "a tree was made"
+}
+
+test_empty_series() {
+	rm -r patches
+	good tree reserve
+	good "$scripts/refresh.sh" --check
+	[[ -f build/linux-reserve/mm/reserve.c ]] || fail "our files are not there"
+}
+
+test_only_what_changed_gets_a_new_stamp() {
+	good tree reserve
+	for f in mm/slub.c net/sock.c mm/reserve.c include/reserve.h; do
+		declare "was_${f//[\/.]/_}=$(stamp $f)"
+	done
+	sleep 0.02
+	good tree reserve
+	say 'int more;' >>own/mm/reserve.c
+	sed -i 's/twenty/TWENTY/' patches/slub.patch
+	good tree reserve
+	grep -q TWENTY build/linux-reserve/mm/slub.c || fail "the new patch is not applied"
+	grep -q more build/linux-reserve/mm/reserve.c || fail "the new file is not there"
+	[[ $(stamp net/sock.c) == "$was_net_sock_c" ]] || fail "net/sock.c was touched"
+	[[ $(stamp include/reserve.h) == "$was_include_reserve_h" ]] || fail "include/reserve.h was touched"
+	[[ $(stamp mm/slub.c) != "$was_mm_slub_c" ]] || fail "mm/slub.c kept its stamp"
+	[[ $(stamp mm/reserve.c) != "$was_mm_reserve_c" ]] || fail "mm/reserve.c kept its stamp"
+}
+
+test_what_is_removed_goes() {
+	good tree reserve
+	rm own/include/reserve.h
+	sed -i /sock/d patches/series
+	good tree reserve
+	[[ ! -e build/linux-reserve/include/reserve.h ]] || fail "our file stayed"
+	cmp build/linux-reserve/net/sock.c linux/net/sock.c || fail "the patch stayed"
+	(cd build/linux-reserve && quilt --quiltrc - applied) >out
+	[[ $(<out) == *slub.patch ]] || fail "quilt remembers another series"
+}
+
+test_edits_are_not_thrown_away() {
+	good tree reserve
+	for f in mm/slub.c net/other.c mm/reserve.c; do
+		say edited >>build/linux-reserve/$f
+		refused "holds edits that are in no patch ($f)" tree reserve
+		refused "holds edits that are in no patch ($f)" "$scripts/clean.sh"
+		# Not for a new patch or a new file either.
+		say "# $f" >>own/include/reserve.h
+		refused "holds edits that are in no patch ($f)" tree reserve
+		[[ $(tail -n 1 build/linux-reserve/$f) == edited ]] || fail "the edit of $f is gone"
+		good tree --discard reserve
+		! grep -q edited build/linux-reserve/$f || fail "the edit of $f stayed"
+	done
+	say new >build/linux-reserve/mm/new.c
+	refused "holds edits that are in no patch (mm/new.c)" tree reserve
+	sed -i 's/SUBLEVEL = 99/SUBLEVEL = 100/' linux/Makefile
+	refused "holds edits that are in no patch (mm/new.c)" tree reserve
+	[[ -f build/linux-reserve/mm/new.c ]] || fail "the new file is gone"
+}
+
+test_refresh_takes_edits() {
+	good tree reserve
+	sed -i 's/^25$/twenty-five/' build/linux-reserve/mm/slub.c
+	say edited >>build/linux-reserve/mm/reserve.c
+	good "$scripts/refresh.sh"
+	grep -q '^+twenty-five' patches/slub.patch || fail "the edit is not in its patch"
+	head -n 1 patches/slub.patch | grep -q Subject || fail "the changelog is gone"
+	! grep -q twenty-five patches/sock.patch || fail "the edit is in another patch"
+	[[ $(tail -n 1 own/mm/reserve.c) == edited ]] || fail "the edit is not in the repository"
+	sums=$(sha256sum patches/*)
+	good "$scripts/refresh.sh"
+	[[ $(sha256sum patches/*) == "$sums" ]] || fail "a second refresh differs"
+	good "$scripts/refresh.sh" --check
+	good tree reserve
+}
+
+test_refresh_adds_a_file() {
+	good tree reserve
+	sed -i 's/^5$/five/' build/linux-reserve/net/other.c
+	refused "net/other.c was edited, but is in no patch" "$scripts/refresh.sh"
+	good "$scripts/refresh.sh" --add net/other.c
+	good "$scripts/refresh.sh"
+	grep -q '^+five' patches/sock.patch || fail "the edit is not in the topmost patch"
+	good tree reserve
+	grep -q five build/linux-reserve/net/other.c || fail "the edit is gone"
+}
+
+test_quilt_by_hand() {
+	good tree reserve
+	cd build/linux-reserve
+	quilt --quiltrc - pop -q >/dev/null
+	sed -i 's/^30$/thirty/' mm/slub.c
+	cd ../..
+	refused "holds edits that are in no patch (mm/slub.c)" tree reserve
+	(cd build/linux-reserve && quilt --quiltrc - refresh -p ab >/dev/null)
+	good tree reserve
+	grep -q thirty build/linux-reserve/mm/slub.c || fail "the edit is gone"
+	grep -q ten build/linux-reserve/net/sock.c || fail "the popped patch is not back"
+}
+
+test_refresh_would_differ() {
+	good "$scripts/refresh.sh" --check
+	sed -i 's,^--- a/mm/slub.c.*,--- a/mm/slub.c\t2026-01-01,' patches/slub.patch
+	sums=$(sha256sum patches/*)
+	refused "patches/slub.patch is not as a refresh would write it" "$scripts/refresh.sh" --check
+	[[ $(tail -n 1 out) == "1 passed, 1 failed" ]] || fail "the count is wrong"
+	[[ $(sha256sum patches/*) == "$sums" ]] || fail "a check changed the patches"
+	good "$scripts/refresh.sh"
+	good "$scripts/refresh.sh" --check
+	cp patches/slub.patch patches/unlisted.patch
+	refused "patches/unlisted.patch is not in patches/series" "$scripts/refresh.sh" --check
+}
+
+test_option_falls_out() {
+	printf '%s\n' '# a comment' 'CONFIG_FALLS_OUT=y' >>configs/guest.config
+	refused "configs/guest.config:3: CONFIG_FALLS_OUT=y fell out of the config" "$scripts/kernel.sh" unmodified
+	[[ ! -e build/kernels && ! -e build/obj-unmodified/.config ]] || fail "something was built"
+	say 'CONFIG_SWAP' >configs/guest.config
+	refused "configs/guest.config:1: 'CONFIG_SWAP' is no option" "$scripts/kernel.sh" unmodified
+}
+
+test_kernel_is_built() {
+	good "$scripts/kernel.sh" reserve
+	grep -qx CONFIG_MEM_RESERVE=y build/kernels/reserve/config || fail "it has another config"
+	for f in bzImage vmlinux System.map; do
+		[[ -f build/kernels/reserve/$f ]] || fail "there is no $f"
+	done
+	refused "usage:" "$scripts/kernel.sh" nonsense
+}
+
+test_kernel_does_not_build() {
+	say 'echo "mm/x.c:1: error: no" >&2; exit 1' >linux/mm/build.sh
+	refused "the unmodified kernel does not build; all of its output is in" "$scripts/kernel.sh" unmodified
+	grep -q 'error: no' out || fail "the error is not shown"
+	[[ ! -e build/kernels ]] || fail "there is a kernel"
+}
+
+test_interrupted_build_leaves_nothing_running() {
+	say "echo \$\$ >$PWD/running; exec sleep 300" >linux/mm/build.sh
+	"$scripts/kernel.sh" unmodified >out 2>&1 </dev/null &
+	pid=$!
+	for _ in {1..100}; do
+		[[ ! -s running ]] || break
+		sleep 0.1
+	done
+	[[ -s running ]] || fail "the build did not start"
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	((status != 0)) || fail "it did not fail"
+	for _ in {1..50}; do
+		kill -0 "$(<running)" 2>/dev/null || break
+		sleep 0.1
+	done
+	! kill -0 "$(<running)" 2>/dev/null || fail "the build goes on"
+	no_leftovers
+	good flock -n build/.lock-kernel true
+}
+
+test_one_build_at_a_time() {
+	say "[ ! -e $PWD/busy ] || exit 1; touch $PWD/busy; sleep 0.5; rm $PWD/busy" >linux/mm/build.sh
+	"$scripts/kernel.sh" unmodified >out1 2>&1 </dev/null &
+	pid=$!
+	sleep 0.2
+	good "$scripts/kernel.sh" reserve
+	wait "$pid" || fail "the first one failed"
+}
+
+test_missing_tool() {
+	refused "deps.sh: missing: quilt gnuplot" env DEPS_MISSING="quilt gnuplot" "$scripts/deps.sh" --check
+	grep -q 'apt-get install -y --no-install-recommends quilt gnuplot-nox' out || fail "the command is not told"
+	mkdir bin
+	for f in bash dirname basename realpath; do
+		ln -s "$(command -v $f)" bin/$f
+	done
+	refused "quilt is not installed: run 'make deps'" env PATH="$PWD/bin" "$scripts/tree.sh" unmodified
+	[[ ! -e build/linux-unmodified ]] || fail "a tree was made"
+}
+
+test_no_root_no_sudo() {
+	((EUID == 0)) || { say "skip: this needs root, to stop being it"; exit 77; }
+	setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$scripts/deps.sh" ||
+		{ say "skip: nobody may read this directory"; exit 77; }
+	cp -r "$scripts" nobody
+	refused "run this as root: apt-get update && apt-get install -y --no-install-recommends quilt" \
+		env DEPS_MISSING=quilt setpriv --reuid=65534 --regid=65534 --clear-groups "$scripts/deps.sh"
+}
+
+test_make_says_what_is_wrong() {
+	refused "name one, S=name" make -C "$ROOT" scenario
+	refused "K is unmodified or reserve, not 'other'" make -C "$ROOT" scenario S=x K=other
+	good make -C "$ROOT"
+	grep -q 'make demo' out || fail "there is no help"
+}
+
+# -- run them -------------------------------------------------------------------
+
+mapfile -t names < <(declare -F | sed -n 's/^declare -f test_//p')
+(($# == 0)) || names=("$@")
+say "KTAP version 1"
+say "1..${#names[@]}"
+n=0 passed=0 failed=0 skipped=0
+for name in "${names[@]}"; do
+	n=$((n + 1)) status=0
+	mkdir "$work/$name"
+	# In a shell of its own, so that 'set -e' holds inside the test.
+	(
+		trap - EXIT HUP INT TERM
+		set -euo pipefail
+		cd "$work/$name"
+		setup
+		"test_$name"
+	) >"$work/$name.log" 2>&1 &
+	wait $! || status=$?
+	case $status in
+	0) passed=$((passed + 1)) && say "ok $n $name" ;;
+	77) skipped=$((skipped + 1)) && say "ok $n $name # SKIP $(sed 's/^skip: //' "$work/$name.log")" ;;
+	*)
+		failed=$((failed + 1))
+		say "not ok $n $name"
+		sed 's/^/# /' "$work/$name.log"
+		;;
+	esac
+done
+say "$passed passed, $failed failed$( ((skipped == 0)) || say ", $skipped skipped")"
+((failed == 0))

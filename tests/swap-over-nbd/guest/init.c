@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Process 1 of the rig's guests: sets up network and swap, starts workload and
+ * monitor, and tells the host what became of them. Options come from the kernel
+ * command line as rig.name=value; the host listens on two virtio ports.
+ */
+#define _GNU_SOURCE	/* O_DIRECT */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+#define NBD		"/dev/nbd0"
+#define DISCARD_PORT	9
+#define READ_SIZE	(64 * 1024)
+#define READ_TOTAL	(8 * 1024 * 1024)
+#define DRAIN_TRIES	20	/* twice a second */
+#define SETTLE_TRIES	45	/* once a second: fragments live for 30 s */
+#define SETTLE_SLACK	1024	/* pages; the host states the tolerance it accepts */
+
+struct rig_config config = {
+	.role = "client", .addr = "10.0.2.15", .server = "10.0.2.2", .port = "10809",
+	.procs = 8, .mb = 32, .passes = 2, .seed = 1,
+};
+struct rig_shared *shared;
+
+static int signal_fd = -1;
+static int genl_fd = -1;
+static char sysctls[512];
+static char read_buffer[READ_SIZE] __attribute__((aligned(4096)));
+
+unsigned long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000UL + ts.tv_nsec / 1000000;
+}
+
+/* One line to the host; the console has a copy for whoever reads its log. */
+void say(const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(text, sizeof(text) - 1, fmt, args);
+	va_end(args);
+	if (len > (int)sizeof(text) - 2)
+		len = sizeof(text) - 2;
+	text[len++] = '\n';
+	if (signal_fd >= 0 && write(signal_fd, text, len) < 0)
+		dprintf(STDERR_FILENO, "rig: the signal port is gone\n");
+	dprintf(STDERR_FILENO, "rig: %.*s", len, text);
+}
+
+static void power_off(void)
+{
+	sleep(1);	/* let the port drain */
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+void die(const char *fmt, ...)
+{
+	char text[400];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	/* %m would say "Success" where a program has already said why. */
+	if (errno)
+		say("fail %s: %s", text, strerror(errno));
+	else
+		say("fail %s", text);
+	power_off();
+	_exit(1);
+}
+
+int put_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = write(fd, text, strlen(text)) < 0 ? -1 : 0;
+	close(fd);
+	return ret;
+}
+
+/* What must outlive the shortage: no page fault, no OOM killer, served first. */
+void survive(void)
+{
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	put_file("/proc/self/oom_score_adj", "-1000");
+	setpriority(PRIO_PROCESS, 0, -20);
+}
+
+/* -- options ---------------------------------------------------------------- */
+
+static void option(const char *name, const char *value)
+{
+	static const struct { const char *name; char *to; size_t size; } texts[] = {
+		{ "role", config.role, sizeof(config.role) },
+		{ "addr", config.addr, sizeof(config.addr) },
+		{ "server", config.server, sizeof(config.server) },
+		{ "port", config.port, sizeof(config.port) },
+		{ "force", config.force, sizeof(config.force) },
+		{ "sysctl", sysctls, sizeof(sysctls) },
+	};
+	static const struct { const char *name; unsigned int *to; } numbers[] = {
+		{ "procs", &config.procs },
+		{ "mb", &config.mb },
+		{ "passes", &config.passes },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!strcmp(name, texts[i].name))
+			snprintf(texts[i].to, texts[i].size, "%s", value);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!strcmp(name, numbers[i].name))
+			*numbers[i].to = strtoul(value, NULL, 10);
+	if (!strcmp(name, "seed"))
+		config.seed = strtoull(value, NULL, 10);
+}
+
+static void options_read(void)
+{
+	char text[4096], *word, *save, *value;
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[len > 0 ? len : 0] = '\0';
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		value = strchr(word, '=');
+		if (strncmp(word, "rig.", 4) || !value)
+			continue;
+		*value++ = '\0';
+		option(word + 4, value);
+	}
+	close(fd);
+	if (config.procs > RIG_MAX_PROCS)
+		config.procs = RIG_MAX_PROCS;
+}
+
+/* rig.sysctl=vm.min_free_kbytes=2048,net.ipv4.ipfrag_time=5 */
+static void sysctls_apply(void)
+{
+	char path[256], *word, *save, *value, *dot;
+
+	for (word = strtok_r(sysctls, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		value = strchr(word, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		while ((dot = strchr(word, '.')))
+			*dot = '/';
+		snprintf(path, sizeof(path), "/proc/sys/%s", word);
+		if (put_file(path, value))
+			die("sysctl %s", word);
+	}
+}
+
+/* -- steps ------------------------------------------------------------------ */
+
+static void mounts(void)
+{
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+}
+
+static void console(void)
+{
+	int fd = open("/dev/console", O_RDWR);
+
+	if (fd < 0)
+		return;
+	dup2(fd, 0);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static int run(char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/*
+ * No -timeout: a request on a slow server is waited for, and the connection
+ * never given up. With netlink the client is done when the kernel has the socket.
+ */
+static void connect_nbd(void)
+{
+	char *argv[] = { "/usr/sbin/nbd-client", "-N", "swap", config.server, config.port,
+			 NBD, "-b", "4096", "-swap", NULL };
+
+	errno = 0;
+	if (run(argv))
+		die("nbd-client could not connect to the server");
+	shared->rescan++;
+}
+
+static void disconnect_nbd(void)
+{
+	int ret = nbd_disconnect(genl_fd, 0);
+
+	if (ret)
+		die("disconnecting " NBD " returned %d", ret);
+	shared->rescan++;
+}
+
+/* The client and its libraries would cost a tenth of the guest's memory. */
+static void remove_disposable(void)
+{
+	char path[256];
+	FILE *list = fopen("/rig/disposable", "re");
+
+	if (!list)
+		return;
+	while (fgets(path, sizeof(path), list)) {
+		path[strcspn(path, "\n")] = '\0';
+		unlink(path);
+	}
+	fclose(list);
+}
+
+static void swap_start(void)
+{
+	char *argv[] = { "/bin/busybox", "mkswap", NBD, NULL };
+
+	if (run(argv))
+		die("mkswap " NBD);
+	remove_disposable();
+	if (config.force[0] == 'o')
+		return;		/* nowhere to swap to: the OOM killer comes */
+	if (swapon(NBD, 0))
+		die("swapon " NBD);
+}
+
+/* Free pages, counting what the root file system holds as free. */
+static unsigned long pages_free(void)
+{
+	struct statfs fs;
+	unsigned long held = 0;
+
+	if (!statfs("/", &fs))
+		held = (fs.f_blocks - fs.f_bfree) * fs.f_bsize / RIG_PAGE;
+	put_file("/proc/sys/vm/drop_caches", "3");
+	put_file("/proc/sys/vm/compact_memory", "1");
+	return meminfo_get("MemFree") * 1024 / RIG_PAGE + held;
+}
+
+static unsigned long pages_settle(unsigned long before)
+{
+	unsigned long after = pages_free();
+	int i;
+
+	for (i = 0; i < SETTLE_TRIES && after + SETTLE_SLACK / 4 < before; i++) {
+		sleep(1);
+		after = pages_free();
+	}
+	return after;
+}
+
+/* Bypasses the page cache, so that every packet comes in through the NIC. */
+static int read_device(void)
+{
+	int fd = open(NBD, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	size_t total;
+
+	if (fd < 0)
+		return -1;
+	for (total = 0; total < READ_TOTAL; total += READ_SIZE) {
+		if (pread(fd, read_buffer, READ_SIZE, total) != READ_SIZE) {
+			close(fd);
+			return -1;
+		}
+	}
+	close(fd);
+	return 0;
+}
+
+static void say_nodes(const char *when, const struct nodes *nodes)
+{
+	unsigned int i;
+
+	for (i = 0; i < nodes->count; i++) {
+		const unsigned long *v = nodes->node[i].value;
+
+		say("node when=%s path=%s usage=%lu limit=%lu pages=%lu peak=%lu failcnt=%lu",
+		    when, nodes->node[i].path, v[NODE_USAGE], v[NODE_LIMIT], v[NODE_PAGES],
+		    v[NODE_PEAK], v[NODE_FAILCNT]);
+	}
+}
+
+static bool nodes_idle(struct nodes *nodes)
+{
+	unsigned int i;
+
+	nodes_read(nodes);
+	for (i = 0; i < nodes->count; i++)
+		if (nodes->node[i].value[NODE_USAGE])
+			return false;
+	return true;
+}
+
+/*
+ * The receive ring holds what was drawn until new packets turn it over, so read
+ * from the device until every node is at 0, or it is clear that one will not be.
+ */
+static void drain(struct nodes *nodes)
+{
+	int i;
+
+	for (i = 0; i < DRAIN_TRIES; i++) {
+		if (read_device())
+			die("reading " NBD);
+		if (nodes_idle(nodes))
+			break;
+		usleep(500 * 1000);
+	}
+	say_nodes("idle", nodes);
+}
+
+/* -- processes -------------------------------------------------------------- */
+
+static void monitor_start(void)
+{
+	int fd = port_open("org.reserve.data");
+	pid_t pid;
+
+	if (fd < 0)
+		die("no port org.reserve.data");
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_NAME, "monitor");
+		monitor_run(fd);
+	}
+	close(fd);
+	if (pid < 0)
+		die("fork");
+}
+
+static void workers_start(pid_t *pids)
+{
+	char name[24];
+	unsigned int i;
+
+	for (i = 0; i < config.procs; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		snprintf(name, sizeof(name), "worker%u", i);
+		prctl(PR_SET_NAME, name);
+		munlockall();
+		put_file("/proc/self/oom_score_adj", "0");
+		setpriority(PRIO_PROCESS, 0, 0);
+		_exit(work_run(i));
+	}
+}
+
+/* Returns how many were killed; says how each that did not end well ended. */
+static unsigned int workers_wait(const pid_t *pids)
+{
+	unsigned int i, killed = 0;
+	int status;
+
+	for (i = 0; i < config.procs; i++) {
+		if (pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i])
+			status = 0x7f00;
+		if (WIFSIGNALED(status)) {
+			say("killed worker=%u signal=%d", i, WTERMSIG(status));
+			killed++;
+		} else if (WEXITSTATUS(status) > 1) {
+			say("fail worker %u exited with %d", i, WEXITSTATUS(status));
+		}
+	}
+	return killed;
+}
+
+static void wait_for_host(const char *word)
+{
+	char text[256];
+	size_t len = 0;
+
+	while (read(signal_fd, text + len, 1) == 1) {
+		if (text[len] != '\n') {
+			len += len < sizeof(text) - 1;
+			continue;
+		}
+		text[len] = '\0';
+		len = 0;
+		if (!strcmp(text, word))
+			return;
+	}
+}
+
+static void force_panic(void)
+{
+	if (config.force[0] != 'p')
+		return;
+	sleep(2);
+	put_file("/proc/sysrq-trigger", "c");
+}
+
+static unsigned int work(void)
+{
+	pid_t pids[RIG_MAX_PROCS];
+	unsigned int killed;
+
+	say("work");
+	workers_start(pids);
+	force_panic();
+	killed = workers_wait(pids);
+	say("workdone");
+	wait_for_host("quiet");
+	return killed;
+}
+
+static void result(unsigned int killed, unsigned long before, unsigned long after)
+{
+	unsigned long long pages = 0, bad = 0;
+	char tainted[16] = "0";
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < config.procs; i++) {
+		pages += shared->pages[i];
+		bad += shared->bad[i];
+	}
+	fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, tainted, sizeof(tainted) - 1) > 0)
+		tainted[strcspn(tainted, "\n")] = '\0';
+	say("result pages=%llu bad=%llu swapin=%lu swapout=%lu oom=%lu killed=%u before=%lu after=%lu tainted=%s",
+	    pages, bad, vmstat_get("pswpin"), vmstat_get("pswpout"), vmstat_get("oom_kill"),
+	    killed, before, after, tainted);
+}
+
+static void client(void)
+{
+	struct nodes nodes = { 0 };
+	unsigned long before;
+	unsigned int killed;
+	int unread;
+
+	if (net_up("eth0", config.addr))
+		die("eth0 could not be brought up");
+	genl_fd = nbd_genl_open();
+	if (genl_fd < 0)
+		die("no NBD netlink family");
+	/* Once for nothing: what a first use allocates for good is not a leak. */
+	connect_nbd();
+	disconnect_nbd();
+	before = pages_free();
+	say("connecting");
+	connect_nbd();
+	nodes_scan(&nodes);
+	nodes_read(&nodes);
+	say_nodes("connected", &nodes);
+	swap_start();
+	say("swap");
+	unread = net_open_unread(DISCARD_PORT);
+	monitor_start();
+	survive();
+	killed = work();
+	nodes_read(&nodes);
+	say_nodes("worked", &nodes);
+	if (config.force[0] != 'o' && swapoff(NBD))
+		die("swapoff");
+	say("swapoff");
+	close(unread);
+	drain(&nodes);
+	disconnect_nbd();
+	say("disconnected");
+	nodes_scan(&nodes);
+	nodes_read(&nodes);
+	say_nodes("disconnected", &nodes);
+	result(killed, before, pages_settle(before));
+}
+
+/* Does what the host says, line by line: the other end of a two-guest run. */
+static void server(void)
+{
+	char text[1024];
+	size_t len = 0;
+
+	if (net_up("eth0", config.addr))
+		die("eth0 could not be brought up");
+	say("serving");
+	while (read(signal_fd, text + len, 1) == 1) {
+		char *argv[] = { "/bin/busybox", "sh", "-c", text, NULL };
+
+		if (text[len] != '\n') {
+			len += len < sizeof(text) - 1;
+			continue;
+		}
+		text[len] = '\0';
+		len = 0;
+		if (!strcmp(text, "bye"))
+			return;
+		say("rc=%d", run(argv));
+	}
+}
+
+int main(void)
+{
+	if (getpid() != 1) {
+		fprintf(stderr, "init: this is process 1 of a guest of the rig\n");
+		return 1;
+	}
+	mounts();
+	console();
+	options_read();
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	signal_fd = port_open("org.reserve.signal");
+	say("up");
+	sysctls_apply();
+	if (!strcmp(config.role, "client"))
+		client();
+	else if (!strcmp(config.role, "server"))
+		server();
+	say("bye");
+	power_off();
+	return 0;
+}

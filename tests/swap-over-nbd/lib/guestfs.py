@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's programs and its initramfs: the same bytes from the same input."""
+
+import gzip
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from .errors import RigError
+from .paths import RIG, WORK
+from .procs import tool
+
+CFLAGS = ["-O2", "-Wall", "-Wextra", "-static"]
+FILE, DIRECTORY, DEVICE = 0o100000, 0o040000, 0o020000
+
+
+class Archive:
+    """A newc cpio archive, written in order, with fixed times and owners."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.known: set[str] = set()
+
+    def _entry(self, name: str, mode: int, body: bytes, rdev: tuple[int, int] = (0, 0)) -> None:
+        raw = name.encode() + b"\0"
+        fields = [len(self.known) + 1, mode, 0, 0, 1, 0, len(body), 0, 0, *rdev, len(raw), 0]
+        self.data += b"070701" + b"".join(b"%08X" % value for value in fields) + raw
+        self._pad()
+        self.data += body
+        self._pad()
+        self.known.add(name)
+
+    def _pad(self) -> None:
+        self.data += bytes(-len(self.data) % 4)
+
+    def directory(self, name: str) -> None:
+        parent = str(Path(name).parent)
+        if parent not in (".", "/") and parent not in self.known:
+            self.directory(parent)
+        if name not in self.known:
+            self._entry(name, DIRECTORY | 0o755, b"")
+
+    def file(self, name: str, body: bytes, mode: int = 0o755) -> None:
+        name = name.lstrip("/")
+        if name in self.known:
+            return
+        if "/" in name:
+            self.directory(str(Path(name).parent))
+        self._entry(name, FILE | mode, body)
+
+    def device(self, name: str, major: int, minor: int) -> None:
+        self.directory(str(Path(name).parent))
+        self._entry(name, DEVICE | 0o600, b"", (major, minor))
+
+    def packed(self) -> bytes:
+        self._entry("TRAILER!!!", 0, b"")
+        return gzip.compress(bytes(self.data), 6, mtime=0)
+
+
+def libraries(program: str) -> list[str]:
+    """What the dynamic linker would load, itself included."""
+    out = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    return sorted(set(re.findall(r"(/\S+) \(0x", out)))
+
+
+def compiled(name: str, sources: list[Path]) -> Path:
+    target = WORK / name
+    inputs = [*sources, *(RIG / "guest").glob("*.h")]
+    if target.exists() and target.stat().st_mtime > max(p.stat().st_mtime for p in inputs):
+        return target
+    WORK.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_suffix(f".{os.getpid()}")
+    done = subprocess.run([tool("gcc"), *CFLAGS, "-o", str(fresh), *map(str, sources)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RigError(f"{name} did not compile: {done.stderr.strip().splitlines()[0]}")
+    fresh.rename(target)
+    return target
+
+
+def init_program() -> Path:
+    return compiled("init", sorted((RIG / "guest").glob("*.c")))
+
+
+def flood_program() -> Path:
+    return compiled("flood", [RIG / "host" / "flood.c"])
+
+
+def _base() -> Archive:
+    archive = Archive()
+    for name in ("dev", "proc", "sys", "tmp", "run", "rig", "etc"):
+        archive.directory(name)
+    archive.device("dev/console", 5, 1)
+    archive.file("init", init_program().read_bytes())
+    busybox = tool("busybox")
+    if libraries(busybox):
+        raise RigError("busybox is not static: install the package busybox-static")
+    archive.file("bin/busybox", Path(busybox).read_bytes())
+    return archive
+
+
+def _add_program(archive: Archive, name: str, where: str) -> list[str]:
+    path = tool(name)
+    files = [where, *libraries(path)]
+    archive.file(where, Path(path).read_bytes())
+    for library in files[1:]:
+        archive.file(library, Path(library).read_bytes())
+    return files
+
+
+def _client() -> Archive:
+    archive = _base()
+    files = _add_program(archive, "nbd-client", "/usr/sbin/nbd-client")
+    # Deleted by init once the device is connected, busybox with it.
+    text = "\n".join([*files, "/bin/busybox", ""])
+    archive.file("rig/disposable", text.encode(), 0o644)
+    return archive
+
+
+def _server() -> Archive:
+    archive = _base()
+    _add_program(archive, "nbd-server", "/usr/bin/nbd-server")
+    _add_program(archive, "tc", "/sbin/tc")
+    archive.file("bin/flood", flood_program().read_bytes())
+    return archive
+
+
+def _empty() -> Archive:
+    """A root file system with nothing to run: for the test of a failed boot."""
+    archive = Archive()
+    archive.directory("dev")
+    return archive
+
+
+VARIANTS = {"client": _client, "server": _server, "empty": _empty}
+
+
+def initramfs(variant: str) -> Path:
+    """Builds the archive, replacing the last one in one step."""
+    packed = VARIANTS[variant]().packed()
+    target = WORK / f"{variant}.cpio.gz"
+    WORK.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_bytes() != packed:
+        fresh = target.with_suffix(f".{os.getpid()}")
+        fresh.write_bytes(packed)
+        fresh.rename(target)
+    return target

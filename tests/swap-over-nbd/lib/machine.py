@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One guest: its command line, its sockets, and what comes out of them."""
+
+import json
+import re
+import selectors
+import shlex
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import RigError
+from .procs import Child, tool
+
+MAC = {"client": "52:54:00:72:69:67", "server": "52:54:00:73:72:76"}
+CHANNELS = ("console", "signal", "data", "qmp")
+ARGS = "console=ttyS0 panic=-1 oops=panic sysrq_always_enabled=1 mitigations=off"
+
+
+@dataclass
+class Spec:
+    """What a guest is made of."""
+    kernel: Path
+    initrd: Path
+    memory_mb: int
+    cpus: int
+    accel: str
+    role: str = "client"
+    nic: str = "virtio-net-pci"
+    netdev: str = "user,id=n0,ipv6=off"
+    flood: bool = False
+    args: dict[str, str] = field(default_factory=dict)
+    append: str = ""
+
+
+class Machine:
+    """A QEMU process that connects back to sockets we listen on."""
+
+    def __init__(self, spec: Spec, folder: Path, sockets: Path, prefix: str = "") -> None:
+        self.spec = spec
+        self.folder = folder
+        self.prefix = prefix
+        self.sockets = sockets
+        self.events: list[dict] = []
+        self.last_output = time.monotonic()
+        self._buffers: dict[str, bytes] = {name: b"" for name in CHANNELS}
+        self._conns: dict[str, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        listeners = {name: self._listen(name) for name in CHANNELS}
+        argv = self.argv()
+        (folder / f"{prefix}cmdline").write_text(" \\\n    ".join(map(shlex.quote, argv)) + "\n")
+        self.child = Child(argv, folder / f"{prefix}qemu.log")
+        try:
+            self._accept(listeners)
+        except BaseException:
+            self.child.stop()
+            raise
+        finally:
+            for listener in listeners.values():
+                listener.close()
+        self.qmp("qmp_capabilities")
+
+    # -- starting -------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        return self.sockets / f"{self.prefix}{name}"
+
+    def _listen(self, name: str) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.path(name)))
+        listener.listen(1)
+        listener.settimeout(20)
+        return listener
+
+    def _accept(self, listeners: dict[str, socket.socket]) -> None:
+        for name, listener in listeners.items():
+            try:
+                conn, _ = listener.accept()
+            except TimeoutError as error:
+                raise RigError(f"QEMU did not start: {self.message()}") from error
+            conn.setblocking(False)
+            self._conns[name] = conn
+            self._selector.register(conn, selectors.EVENT_READ, name)
+
+    def message(self) -> str:
+        text = (self.folder / f"{self.prefix}qemu.log").read_text(errors="replace").strip()
+        return text.splitlines()[-1] if text else "it left no message"
+
+    def argv(self) -> list[str]:
+        spec = self.spec
+        args = " ".join([ARGS, *(f"rig.{key}={value}" for key, value in spec.args.items()),
+                         spec.append]).strip()
+        argv = [tool("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
+                "-no-reboot", "-machine", "q35", "-m", str(spec.memory_mb),
+                "-smp", str(spec.cpus), "-accel", spec.accel,
+                "-cpu", "host" if spec.accel == "kvm" else "max",
+                "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", args]
+        argv += self._chardev("console", f",logfile={self.folder}/{self.prefix}console.log")
+        argv += ["-serial", "chardev:console", "-device", "virtio-serial-pci"]
+        for name in ("signal", "data"):
+            argv += self._chardev(name)
+            argv += ["-device", f"virtserialport,chardev={name},name=org.reserve.{name}"]
+        argv += self._chardev("qmp") + ["-mon", "chardev=qmp,mode=control"]
+        return argv + self._network()
+
+    def _chardev(self, name: str, more: str = "") -> list[str]:
+        return ["-chardev", f"socket,id={name},path={self.path(name)}{more}"]
+
+    def _network(self) -> list[str]:
+        """
+        The flood joins behind the user network: injected on its way to the NIC,
+        it meets the same ring as the packets of the server and never reaches
+        the user network, which would reassemble fragments without a bound.
+        """
+        spec = self.spec
+        argv = ["-netdev", spec.netdev,
+                "-device", f"{spec.nic},netdev=n0,mac={MAC[spec.role]},id=nic"]
+        if spec.flood:
+            argv += ["-chardev", f"socket,id=flood,path={self.path('flood')},server=on,wait=off",
+                     "-object", "filter-redirector,id=flood0,netdev=n0,queue=tx,indev=flood"]
+        return argv
+
+    # -- talking --------------------------------------------------------------
+
+    def poll(self, seconds: float) -> Iterator[tuple[str, str]]:
+        """Lines from the guest, as (channel, text), until @seconds have passed."""
+        for key, _ in self._selector.select(seconds):
+            self._receive(key.data)
+        for name in ("signal", "data"):
+            yield from ((name, line) for line in self._lines(name))
+        self._lines("console")
+        self._take_events()
+
+    def _receive(self, name: str) -> None:
+        conn = self._conns[name]
+        try:
+            data = conn.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(conn)
+            conn.close()
+            del self._conns[name]
+            return
+        self._buffers[name] += data
+        if name != "qmp":
+            self.last_output = time.monotonic()
+
+    def _lines(self, name: str) -> list[str]:
+        *lines, rest = self._buffers[name].split(b"\n")
+        self._buffers[name] = rest
+        return [line.decode(errors="replace").strip() for line in lines]
+
+    def _take_events(self) -> list[dict]:
+        messages = [json.loads(line) for line in self._lines("qmp") if line]
+        self.events += [message for message in messages if "event" in message]
+        return [message for message in messages if "event" not in message]
+
+    def qmp(self, command: str, **arguments: object) -> object:
+        """The result of a command, or None from a QEMU that does not answer."""
+        conn = self._conns.get("qmp")
+        if not conn:
+            return None
+        request = {"execute": command, "arguments": arguments}
+        try:
+            conn.sendall(json.dumps(request).encode() + b"\n")
+        except OSError:
+            return None
+        end = time.monotonic() + 10
+        while time.monotonic() < end and "qmp" in self._conns:
+            for key, _ in self._selector.select(0.5):
+                self._receive(key.data)
+            for message in self._take_events():
+                if "return" in message or "error" in message:
+                    return message.get("return")
+        return None
+
+    def tell(self, line: str) -> None:
+        conn = self._conns.get("signal")
+        if conn:
+            conn.sendall(line.encode() + b"\n")
+
+    def sysrq(self, key: str, quiet: float = 2, limit: float = 30) -> None:
+        """Break and a key on the serial console; waits until it has printed."""
+        conn = self._conns.get("console")
+        if not conn:
+            return
+        self.qmp("chardev-send-break", id="console")
+        time.sleep(0.2)
+        conn.sendall(key.encode())
+        self.last_output = start = time.monotonic()
+        while time.monotonic() - start < limit:
+            list(self.poll(0.5))
+            if time.monotonic() - self.last_output > quiet:
+                return
+
+    def shutdown_reason(self) -> str:
+        for event in self.events:
+            if event["event"] == "SHUTDOWN":
+                return event.get("data", {}).get("reason", "")
+        return ""
+
+    # -- ending ---------------------------------------------------------------
+
+    def running(self) -> bool:
+        return self.child.running()
+
+    def stop(self) -> None:
+        """Asks QEMU to quit, then SIGTERM, then SIGKILL."""
+        if self.running():
+            self.qmp("quit")
+            self.child.wait(3)
+        self.child.stop()
+        for conn in self._conns.values():
+            conn.close()
+        self._conns.clear()
+        self._selector.close()
+
+    def console(self) -> str:
+        path = self.folder / f"{self.prefix}console.log"
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return re.sub(r"\r", "", text)

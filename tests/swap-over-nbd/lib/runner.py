@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs one scenario on one kernel: watches, disturbs, and gives it a name."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import dump, guestfs
+from .errors import RigError
+from .machine import Machine, Spec
+from .outcome import TOLERANCE, Outcome, Series
+from .scenario import Kernel, Scenario
+from .server import GuestServer, HostServer
+from .traffic import GuestFlood, HostFlood, sent
+
+BOOT_STALL = 60     # the console says nothing more
+BOOT_HARD = 240
+SETUP_STALL = 90    # between boot and the first page
+EVERY = 5           # seconds between lines of progress
+PAIR_ADDRESS = "10.0.9.1"
+SINGLE_ADDRESS = "10.0.2.15"
+
+# QEMU's emulation may run a stale breakpoint after another CPU has patched the
+# kernel's text and taken it away. No kernel does: such a run counts for nothing.
+EMULATOR_SLIP = "Oops: int3"
+ATTEMPTS = 4
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Settings:
+    """What the user chose for all runs."""
+    out: Path
+    accel: str
+    append: str = ""
+    port: int = 0
+    server_kernel: Path | None = None
+
+
+class Finished(Exception):
+    """The verdict is known."""
+
+
+class Run:
+    def __init__(self, scenario: Scenario, kernel: Kernel, seed: int, settings: Settings,
+                 say: Say) -> None:
+        self.scenario, self.kernel, self.seed = scenario, kernel, seed
+        self.settings, self.say = settings, say
+        self.outcome = Outcome(scenario.name, kernel.label, seed, scenario.expected(kernel.label))
+        self.folder = settings.out / self.outcome.name
+        self.series = Series()
+        self.server: HostServer | GuestServer | None = None
+        self.machine: Machine | None = None
+        self.flood: HostFlood | GuestFlood | None = None
+        self.stage = "boot"
+        self.begin = self.advanced = self.staged = time.monotonic()
+        self.work_at = self.flood_until = self.fault_until = 0.0
+        self.said = 0.0
+        self.mark = -1
+        self.todo: list[tuple[float, Callable[[], None]]] = []
+
+    # -- from start to end ----------------------------------------------------
+
+    def once(self) -> Outcome:
+        missing = self.scenario.missing(self.kernel)
+        if missing:
+            self.outcome.set("skip", f"the kernel lacks {', '.join(missing)}")
+            return self.outcome
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(prefix="rig-") as sockets:
+            try:
+                self._start(Path(sockets))
+                self._watch()
+            except Finished:
+                pass
+            except RigError as error:
+                self.outcome.set("fail", str(error))
+            finally:
+                self._finish()
+        return self.outcome
+
+    def slipped(self) -> bool:
+        return (self.outcome.verdict in ("boot", "panic") and self.machine is not None
+                and self.settings.accel != "kvm" and EMULATOR_SLIP in self.machine.console())
+
+    def _start(self, sockets: Path) -> None:
+        scenario = self.scenario
+        self.sockets = sockets
+        netdev = "user,id=n0,ipv6=off"
+        if scenario.topology == "pair":
+            netdev = f"stream,id=n0,server=off,addr.type=unix,addr.path={sockets}/wire"
+            self.server = self._server_guest(sockets)
+        else:
+            self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port)
+            for fault in scenario.faults:
+                if fault.at < 0:
+                    self.server.kill()
+        self.begin = self.advanced = self.staged = time.monotonic()
+        self.machine = Machine(self._spec(netdev), self.folder, sockets)
+
+    def _spec(self, netdev: str) -> Spec:
+        scenario, work = self.scenario, self.scenario.workload
+        assert self.server
+        args = {"addr": self._address(), "server": self.server.address,
+                "port": str(self.server.port), "procs": str(work.processes), "mb": str(work.mb),
+                "passes": str(work.passes), "seed": str(self.seed)}
+        if scenario.force:
+            args["force"] = scenario.force
+        if scenario.sysctl:
+            args["sysctl"] = ",".join(scenario.sysctl)
+        initrd = "empty" if scenario.force == "boot" else "client"
+        return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
+                    memory_mb=scenario.memory_mb, cpus=scenario.cpus, accel=self.settings.accel,
+                    nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
+                    args=args, append=f"{scenario.append} {self.settings.append}".strip())
+
+    def _address(self) -> str:
+        return PAIR_ADDRESS if self.scenario.topology == "pair" else SINGLE_ADDRESS
+
+    def _server_guest(self, sockets: Path) -> GuestServer:
+        netdev = f"stream,id=n0,server=on,addr.type=unix,addr.path={sockets}/wire"
+        spec = Spec(kernel=self.settings.server_kernel or self.kernel.image,
+                    initrd=guestfs.initramfs("server"),
+                    memory_mb=self.scenario.server_memory_mb, cpus=1, accel=self.settings.accel,
+                    role="server", netdev=netdev,
+                    args={"role": "server", "addr": GuestServer.address})
+        machine = Machine(spec, self.folder, sockets, prefix="server-")
+        try:
+            return GuestServer(machine, self.folder, self.scenario.swap_mb, self.scenario.netem)
+        except RigError:
+            machine.stop()
+            raise
+
+    def _finish(self) -> None:
+        out = self.outcome
+        out.seconds = round(time.monotonic() - (self.work_at or self.begin), 1)
+        if self.flood:
+            self._stop_flood()
+        for part in (self.machine, self.server):
+            if part:
+                part.stop()
+        last = self.series.last()
+        out.received, out.frags = last.get("rx", 0), last.get("frags", 0)
+        for key in ("swapin", "swapout", "pages", "bad"):
+            setattr(out, key, max(getattr(out, key), last.get(key, 0)))
+        if self.machine and out.verdict == "panic":
+            out.reason = panic_line(self.machine.console()) or out.reason
+        self.series.save(self.folder / "series.csv")
+        out.save(self.folder)
+
+    # -- watching -------------------------------------------------------------
+
+    def _watch(self) -> None:
+        assert self.machine
+        while True:
+            for channel, line in self.machine.poll(0.2):
+                if channel == "signal":
+                    self._signal(line)
+                else:
+                    self._sample(line)
+            self._do_due()
+            self._progress()
+            if not self.machine.running():
+                self._gone()
+            self._check_limits()
+
+    def _signal(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        handler = getattr(self, f"_on_{word}", None)
+        self.advanced = time.monotonic()
+        if word in ("up", "connecting", "swap", "work", "workdone", "swapoff", "disconnected",
+                    "bye"):
+            self.stage, self.staged = word, time.monotonic()
+        if handler:
+            handler(rest)
+
+    def _on_work(self, _: str) -> None:
+        self.work_at = time.monotonic()
+        traffic = self.scenario.traffic
+        if traffic:
+            self._later(traffic.start, self._start_flood)
+        for fault in self.scenario.faults:
+            if fault.at < 0:
+                continue
+            assert self.server
+            do, undo = {"pause": (self.server.pause, self.server.resume),
+                        "kill": (self.server.kill, lambda: None),
+                        "link": (lambda: self._link(False), lambda: self._link(True))}[fault.action]
+            self._later(fault.at, do)
+            if fault.seconds:
+                self._later(fault.at + fault.seconds, undo)
+            self.fault_until = max(self.fault_until, self.work_at + fault.at + fault.seconds)
+
+    def _on_workdone(self, _: str) -> None:
+        self.todo.clear()
+        if self.flood:
+            self._stop_flood()
+        time.sleep(1)   # what is still queued arrives
+        assert self.machine
+        self.machine.tell("quiet")
+
+    def _on_killed(self, rest: str) -> None:
+        self.outcome.notes.append(f"killed: {rest}")
+
+    def _on_fail(self, rest: str) -> None:
+        self.outcome.set("fail", rest)
+        if self.series.last().get("oom"):
+            self.outcome.set("oom", "the OOM killer killed")
+        raise Finished
+
+    def _on_node(self, rest: str) -> None:
+        node = dict(word.split("=", 1) for word in rest.split())
+        self.outcome.peak(node["path"], int(node["peak"]), int(node["limit"]))
+        if node["when"] == "idle" and int(node["usage"]):
+            self.outcome.notes.append(f"leak: {node['path']} has {node['usage']} pages in use "
+                                      "after the last of them should be back")
+        if node["when"] != "connected":
+            self.outcome.notes.append(f"{node['when']}: {rest.partition(' ')[2]}")
+
+    def _on_result(self, rest: str) -> None:
+        values = dict(word.split("=", 1) for word in rest.split())
+        out = self.outcome
+        numbers = {key: int(value) for key, value in values.items()}
+        for key in ("pages", "bad", "swapin", "swapout", "before", "after"):
+            setattr(out, key, numbers[key])
+        leaks = [note for note in out.notes if note.startswith("leak: ")]
+        lost = out.before - out.after
+        if out.bad:
+            out.set("corrupt", f"{out.bad} pages did not hold what was written")
+        elif numbers["oom"]:
+            out.set("oom", f"the OOM killer killed {numbers['oom']} processes")
+        elif numbers["killed"]:
+            out.set("fail", f"{numbers['killed']} processes of the workload were killed by a signal")
+        elif numbers["tainted"]:
+            out.set("fail", f"the kernel is tainted ({numbers['tainted']}): see the console log")
+        elif leaks:
+            out.set("leak", leaks[0].removeprefix("leak: "))
+        elif lost > TOLERANCE:
+            out.set("leak", f"{lost} pages fewer are free than before connect "
+                            f"({TOLERANCE} are tolerated)")
+        else:
+            out.set("ok", "")
+
+    def _on_bye(self, _: str) -> None:
+        raise Finished
+
+    def _sample(self, line: str) -> None:
+        row = self.series.take(line)
+        if not row:
+            return
+        mark = row.get("pages", 0) + (row.get("swapin", 0) if self.stage != "work" else 0)
+        if mark != self.mark:
+            self.mark, self.advanced = mark, time.monotonic()
+        for key, value in row.items():
+            if key.endswith(".peak"):
+                path = key.removesuffix(".peak")
+                self.outcome.peak(path, value, row.get(f"{path}.limit", 0))
+        if row.get("oom") and self.stage == "work":
+            self.outcome.set("oom", f"the OOM killer killed {row['oom']} processes")
+            raise Finished
+
+    def _gone(self) -> None:
+        assert self.machine
+        reason = self.machine.shutdown_reason()
+        if self.stage == "boot":
+            self.outcome.set("boot", "the kernel ended before its init: "
+                             + (panic_line(self.machine.console()) or self.machine.message()))
+        elif reason == "guest-reset":
+            self.outcome.set("panic", "the kernel reset the machine")
+        else:
+            self.outcome.set("fail", f"QEMU went away: {self.machine.message()}")
+        raise Finished
+
+    def _check_limits(self) -> None:
+        assert self.machine
+        now = time.monotonic()
+        if self.stage == "boot":
+            if now - self.machine.last_output > BOOT_STALL or now - self.begin > BOOT_HARD:
+                self.outcome.set("boot", "no word from init, and the console has gone quiet")
+                raise Finished
+        elif not self.work_at:
+            if now - self.staged > SETUP_STALL:
+                self._hang(f"no progress in the set-up after '{self.stage}'")
+        elif now - self.begin > self.scenario.limits.hard:
+            self._hang(f"not done after {self.scenario.limits.hard:.0f} s")
+        else:
+            since = max(self.advanced, self.flood_until, self.fault_until)
+            if now - since > self.scenario.limits.stall:
+                self._hang(f"no page moved for {now - self.advanced:.0f} s"
+                           + (f", {now - self.flood_until:.0f} s of them after the end of the flood"
+                              if self.flood_until else ""))
+
+    def _hang(self, reason: str) -> None:
+        assert self.machine
+        self.outcome.set("hang", reason)
+        start = len(self.machine.console())
+        state = self.machine.qmp("query-status")
+        for key in "mwt":
+            self.machine.sysrq(key)
+        text = self.machine.console()[start:]
+        (self.folder / "dump.txt").write_text(f"QEMU: {state}\n{text}")
+        self.outcome.waits = dump.waits(text)
+        self.outcome.memory = dump.memory(text)
+        raise Finished
+
+    # -- disturbing -----------------------------------------------------------
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self.todo.append((time.monotonic() + seconds, action))
+
+    def _do_due(self) -> None:
+        now = time.monotonic()
+        due = [action for at, action in self.todo if at <= now]
+        self.todo = [(at, action) for at, action in self.todo if at > now]
+        for action in due:
+            action()
+
+    def _start_flood(self) -> None:
+        traffic, log = self.scenario.traffic, self.folder / "traffic.log"
+        assert traffic
+        if isinstance(self.server, GuestServer):
+            self.flood = GuestFlood(traffic, self.server, self._address(), self.seed, log)
+        else:
+            self.flood = HostFlood(traffic, self.sockets / "flood", self._address(), self.seed, log)
+        self.flood_until = time.monotonic() + traffic.seconds
+        self.outcome.flood_start = self.series.last().get("t", 0) / 1000
+        self.outcome.flood_end = self.outcome.flood_start + traffic.seconds
+
+    def _stop_flood(self) -> None:
+        assert self.flood
+        self.flood.stop()
+        if time.monotonic() < self.flood_until:
+            self.outcome.flood_end = self.series.last().get("t", 0) / 1000
+        self.outcome.sent = sent(self.flood.log)
+        self.flood = None
+
+    def _link(self, up: bool) -> None:
+        assert self.machine
+        self.machine.qmp("set_link", name="nic", up=up)
+
+    # -- telling --------------------------------------------------------------
+
+    def _progress(self) -> None:
+        now = time.monotonic()
+        if now - self.said < EVERY:
+            return
+        self.said = now
+        row, work = self.series.last(), self.scenario.workload
+        text = f"{self.outcome.name}: {now - self.begin:.0f} s, {self.stage}"
+        if row:
+            total = work.processes * work.mb * 256 * (work.passes + 1)
+            text += (f", {100 * row.get('pages', 0) / total:.0f} %, free {row.get('free', 0)} kB, "
+                     f"swapped out {row.get('swapout', 0)} in {row.get('swapin', 0)}, "
+                     f"received {row.get('rx', 0)}")
+        if now - self.advanced > 10 and self.work_at:
+            text += f", no progress for {now - self.advanced:.0f} s"
+        if "/.usage" in row:
+            text += f", reserve {row['/.usage']} of {row.get('/.limit', 0)}"
+        self.say(text)
+
+
+def run(scenario: Scenario, kernel: Kernel, seed: int, settings: Settings, say: Say) -> Outcome:
+    """One run, repeated, and that recorded, where the emulator slipped."""
+    slips = 0
+    while True:
+        one = Run(scenario, kernel, seed, settings, say)
+        result = one.once()
+        if slips:
+            result.notes.append(f"repeated {slips} times: the emulator had run a stale breakpoint")
+            result.save(one.folder)
+        slips += 1
+        if slips == ATTEMPTS or not one.slipped():
+            return result
+        say(f"{result.name}: {result.verdict} by a stale breakpoint of the emulator, once more")
+
+
+def panic_line(console: str) -> str:
+    """For the reader only: that it was a panic is known from the machine's reset."""
+    for line in console.splitlines():
+        if "Kernel panic" in line or "BUG:" in line:
+            return line.partition("] ")[2].strip() or line.strip()
+    return ""

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Scenarios: what a guest has, does and suffers, and what is expected of it."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import RigError
+from .paths import SCENARIOS, SELFTESTS
+
+VERDICTS = ("ok", "hang", "oom", "corrupt", "panic", "boot", "leak", "fail", "skip")
+NICS = ("virtio-net-pci", "e1000", "e1000e")
+ACTIONS = ("pause", "kill", "link")
+NIC_OPTIONS = {
+    "virtio-net-pci": "CONFIG_VIRTIO_NET",
+    "e1000": "CONFIG_E1000",
+    "e1000e": "CONFIG_E1000E",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    processes: int = 8
+    mb: int = 32
+    passes: int = 2
+
+
+@dataclass(frozen=True)
+class Traffic:
+    udp_open: int = 0
+    udp_closed: int = 0
+    frag4: int = 0
+    frag6: int = 0
+    size: int = 1400
+    start: float = 2
+    seconds: int = 50
+
+    def pps(self) -> int:
+        return self.udp_open + self.udp_closed + self.frag4 + self.frag6
+
+
+@dataclass(frozen=True)
+class Fault:
+    at: float           # seconds of work; below 0: before the guest boots
+    action: str
+    seconds: float = 0  # 0: for good
+
+
+@dataclass(frozen=True)
+class Limits:
+    stall: float = 60   # without progress, once flood and faults are over
+    hard: float = 900   # for the whole run
+
+
+@dataclass(frozen=True)
+class Kernel:
+    label: str
+    dir: Path
+
+    @property
+    def image(self) -> Path:
+        return self.dir / "bzImage"
+
+    def options(self) -> set[str]:
+        text = (self.dir / "config").read_text()
+        return {line.split("=")[0] for line in text.splitlines() if line.endswith("=y")}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    description: str
+    topology: str = "single"
+    memory_mb: int = 80
+    cpus: int = 2
+    nic: str = "virtio-net-pci"
+    swap_mb: int = 512
+    append: str = ""
+    force: str = ""
+    sysctl: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    needs_on: dict[str, list[str]] = field(default_factory=dict)
+    netem: str = ""
+    server_memory_mb: int = 768
+    workload: Workload = Workload()
+    traffic: Traffic | None = None
+    faults: tuple[Fault, ...] = ()
+    limits: Limits = Limits()
+    expect: dict[str, list[str]] = field(default_factory=dict)
+
+    def expected(self, label: str) -> list[str]:
+        return self.expect.get(label, self.expect.get("default", ["ok"]))
+
+    def missing(self, kernel: Kernel) -> list[str]:
+        """The options that this scenario needs and this kernel has not got."""
+        wanted = {"CONFIG_BLK_DEV_NBD", "CONFIG_SWAP", "CONFIG_VIRTIO_CONSOLE",
+                  NIC_OPTIONS[self.nic], *self.needs, *self.needs_on.get(kernel.label, [])}
+        return sorted(wanted - kernel.options())
+
+
+def _table(cls: type, values: dict[str, Any], where: str) -> Any:
+    known = set(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise RigError(f"{where}: unknown key '{unknown[0]}'")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise RigError(f"{where}: {error}") from error
+
+
+def _check(scenario: Scenario, where: str) -> None:
+    if not scenario.description or "\n" in scenario.description:
+        raise RigError(f"{where}: a scenario needs a description of one line")
+    if scenario.topology not in ("single", "pair"):
+        raise RigError(f"{where}: topology is 'single' or 'pair', not '{scenario.topology}'")
+    if scenario.nic not in NICS:
+        raise RigError(f"{where}: nic is one of {', '.join(NICS)}, not '{scenario.nic}'")
+    for verdict in (v for verdicts in scenario.expect.values() for v in verdicts):
+        if verdict not in VERDICTS:
+            raise RigError(f"{where}: unknown verdict '{verdict}'")
+    for fault in scenario.faults:
+        if fault.action not in ACTIONS:
+            raise RigError(f"{where}: unknown fault '{fault.action}'")
+
+
+def load(path: Path) -> Scenario:
+    where = path.name
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise RigError(f"{where}: {error}") from error
+    values.setdefault("description", "")
+    values["name"] = path.stem
+    for key, cls in (("workload", Workload), ("traffic", Traffic), ("limits", Limits)):
+        if key in values:
+            values[key] = _table(cls, values[key], f"{where}: {key}")
+    values["faults"] = tuple(_table(Fault, fault, f"{where}: faults")
+                             for fault in values.get("faults", []))
+    for key in ("sysctl", "needs"):
+        values[key] = tuple(values.get(key, []))
+    scenario = _table(Scenario, values, where)
+    _check(scenario, where)
+    return scenario
+
+
+def find(name: str) -> Scenario:
+    for folder in (SCENARIOS, SELFTESTS):
+        path = folder / f"{name}.toml"
+        if path.exists():
+            return load(path)
+    raise RigError(f"there is no scenario '{name}': 'rig list' shows those there are")
+
+
+def every() -> list[Scenario]:
+    return [load(path) for path in sorted(SCENARIOS.glob("*.toml"))]
+
+
+def kernel(text: str) -> Kernel:
+    label, equals, where = text.partition("=")
+    if not equals or not label:
+        raise RigError(f"--kernel takes LABEL=DIR, not '{text}'")
+    found = Kernel(label, Path(where))
+    for path in (found.image, found.dir / "config"):
+        if not path.exists():
+            raise RigError(f"kernel '{label}': {path} does not exist")
+    return found

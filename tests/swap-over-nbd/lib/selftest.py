@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The rig's own tests: every way to fail has its name, its sentence, and an end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import report
+from .paths import RIG
+from .scenario import Kernel
+
+LIMIT = 150
+MARK = "RIG_SELFTEST"
+
+
+@dataclass
+class Case:
+    """One command of the rig and what must come of it."""
+    name: str
+    args: list[str]
+    sentence: str                   # must be in the output
+    verdict: str = ""               # in results.json; empty: there are none
+    status: int | None = 1          # None: whatever but 0
+    env: dict[str, str] = field(default_factory=dict)
+    interrupt: int = 0              # sent once the guest has begun to work
+    check: Callable[[dict], str] = lambda result: ""
+
+
+def _names_waits(result: dict) -> str:
+    text = " ".join(result["waits"])
+    if "<-" not in text:
+        return "the report names no wait"
+    return "" if result["memory"] else "the report has no memory"
+
+
+def _cases(port: int) -> list[Case]:
+    return [
+        Case("ok", ["self-ok"], "1 passed, 0 failed", "ok", 0),
+        Case("hang", ["self-hang"], "no page moved for", "hang", check=_names_waits),
+        Case("stuck", ["self-stuck"], "no page moved for", "hang"),
+        Case("panic", ["self-panic"], "Kernel panic", "panic"),
+        Case("oom", ["self-oom"], "the OOM killer killed", "oom"),
+        Case("corrupt", ["self-corrupt"], "1 pages did not hold what was written", "corrupt"),
+        Case("boot", ["self-boot"], "the kernel ended before its init", "boot"),
+        Case("dead-server", ["self-dead"], "nbd-client could not connect to the server", "fail"),
+        Case("option", ["self-option"], "the kernel lacks CONFIG_RIG_SELFTEST_ABSENT", "skip"),
+        Case("port-in-use", ["--port", str(port), "self-ok"], f"port {port} is in use", "fail"),
+        Case("missing-tool", ["self-ok"], "qemu-system-x86_64 is missing: install the package",
+             status=2, env={"PATH": "/nonexistent", "RIG_STRICT_PATH": "1"}),
+        Case("no-kernel", ["--kernel", "none=/nonexistent", "self-ok"],
+             "/nonexistent/bzImage does not exist", status=2),
+        Case("no-scenario", ["self-none"], "there is no scenario 'self-none'", status=2),
+        Case("typo", ["self-typo"], "unknown key 'memory_gb'", status=2),
+        Case("sigterm", ["self-stuck"], "stopped by SIGTERM", status=128 + signal.SIGTERM,
+             interrupt=signal.SIGTERM),
+        Case("sigkill", ["self-stuck"], "", status=-signal.SIGKILL, interrupt=signal.SIGKILL),
+    ]
+
+
+def _survivors(token: str) -> list[str]:
+    """Processes that inherited the mark of a case and are still there."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"{MARK}={token}".encode() in path.read_bytes():
+                found.append((path.parent / "comm").read_text().strip())
+        except OSError:
+            pass
+    return found
+
+
+def _run(case: Case, kernel: Kernel, out: Path, token: str) -> tuple[int, str]:
+    argv = [sys.executable, str(RIG / "rig"), "run", "--out", str(out),
+            "--kernel", f"{kernel.label}={kernel.dir}", *case.args]
+    env = {**os.environ, **case.env, MARK: token}
+    log = out / "output"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(argv, stdout=stream, stderr=subprocess.STDOUT, env=env)
+        end = time.monotonic() + LIMIT
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.2)
+            if case.interrupt and ", work," in log.read_text(errors="replace"):
+                process.send_signal(case.interrupt)
+                case.interrupt = 0
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+            return -1, f"the rig did not end within {LIMIT} s"
+    return process.returncode, log.read_text(errors="replace")
+
+
+def _judge(case: Case, status: int, text: str, out: Path) -> str:
+    """What is wrong, or nothing."""
+    if status != case.status:
+        return f"status {status} instead of {case.status}"
+    if case.sentence not in text:
+        return f"no sentence '{case.sentence}'"
+    if "Traceback" in text:
+        return "a traceback"
+    if not case.verdict:
+        return ""
+    result = json.loads((out / "results.json").read_text())["results"][-1]
+    if result["verdict"] != case.verdict:
+        return f"verdict {result['verdict']} ({result['reason']}) instead of {case.verdict}"
+    return case.check(result)
+
+
+def _left(token: str) -> str:
+    """The kernel and the guard may need a moment; nobody needs more."""
+    for _ in range(30):
+        names = _survivors(token)
+        if not names:
+            return ""
+        time.sleep(0.1)
+    return f"still running: {', '.join(names)}"
+
+
+def _one(case: Case, kernel: Kernel) -> str:
+    token = f"{os.getpid()}-{case.name}"
+    with tempfile.TemporaryDirectory(prefix="rig-selftest-") as name:
+        out = Path(name)
+        status, text = _run(case, kernel, out, token)
+        wrong = _judge(case, status, text, out) or _left(token)
+        if wrong:
+            report.note(text)
+        return wrong
+
+
+def run(kernel: Kernel, only: list[str]) -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        cases = [case for case in _cases(taken.getsockname()[1])
+                 if not only or case.name in only]
+        report.header(len(cases))
+        failed = 0
+        for number, case in enumerate(cases, 1):
+            start = time.monotonic()
+            wrong = _one(case, kernel)
+            failed += bool(wrong)
+            report.note(f"{case.name}: {time.monotonic() - start:.0f} s"
+                        + (f": {wrong}" if wrong else ""))
+            report.line(f"{'not ok' if wrong else 'ok'} {number} selftest-{case.name}")
+    report.note(report.closing(len(cases) - failed, failed, 0))
+    return 1 if failed or not cases else 0

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The swap server: Debian's nbd-server on the host, or one in a second guest."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from .errors import RigError
+from .machine import Machine
+from .procs import Daemon, tool
+
+CONFIG = """[generic]
+  listenaddr = {address}
+  port = {port}
+  allowlist = true
+[swap]
+  exportname = {export}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise RigError(f"port {port} is in use: choose another one, "
+                           "or none and a free one is found") from error
+
+
+class HostServer:
+    """nbd-server on a port of the loopback interface, with a sparse file."""
+
+    address = "10.0.2.2"
+
+    def __init__(self, folder: Path, size_mb: int, port: int = 0) -> None:
+        if port:
+            check_port(port)
+        self.port = port or free_port()
+        self.log = folder / "server.log"
+        self.export = folder / "swap.img"
+        with self.export.open("wb") as export:
+            os.truncate(export.fileno(), size_mb << 20)
+        config = folder / "server.conf"
+        config.write_text(CONFIG.format(address="127.0.0.1", port=self.port,
+                                        export=self.export.resolve()))
+        pidfile = folder / "server.pid"
+        pidfile.unlink(missing_ok=True)
+        self.daemon = Daemon([tool("nbd-server"), "-C", str(config), "-p",
+                              str(pidfile.resolve())], pidfile, self.log)
+        self.note("serving")
+
+    def note(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(f"rig: {time.strftime('%H:%M:%S')} {text}\n")
+
+    def pause(self) -> None:
+        self.note("paused")
+        self.daemon.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.note("resumed")
+        self.daemon.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.note("killed")
+        self.daemon.signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self.daemon.stop()
+        self.export.unlink(missing_ok=True)
+
+
+class GuestServer:
+    """nbd-server in a guest of its own, told what to do over its signal port."""
+
+    address = "10.0.9.2"
+    port = 10809
+
+    def __init__(self, machine: Machine, folder: Path, size_mb: int, netem: str) -> None:
+        self.machine = machine
+        self.log = folder / "server.log"
+        self._wait("serving", 180)
+        config = CONFIG.format(address="0.0.0.0", port=self.port, export="/run/swap.img")
+        self.shell("/bin/busybox --install -s /bin; mount -t tmpfs -o size=90% none /run; "
+                   "echo root:x:0:0::/:/bin/sh >/etc/passwd; "
+                   f"truncate -s {size_mb}M /run/swap.img")
+        lines = "; ".join(f"echo '{line.strip()}' >>/run/nbd.conf" for line in config.split("\n"))
+        self.shell(lines)
+        if netem:
+            self.shell(f"tc qdisc add dev eth0 root netem {netem}")
+        self.shell("nbd-server -C /run/nbd.conf -p /run/nbd.pid")
+
+    def note(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(f"rig: {time.strftime('%H:%M:%S')} {text}\n")
+
+    def _wait(self, word: str, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.machine.running():
+            for channel, line in self.machine.poll(0.5):
+                if channel == "signal":
+                    self.note(line)
+                    if line.startswith(word):
+                        return line
+        raise RigError(f"the server guest did not say '{word}' within {seconds:.0f} s")
+
+    def shell(self, command: str) -> None:
+        self.note(f"$ {command}")
+        self.machine.tell(command)
+        if self._wait("rc=", 60) != "rc=0":
+            raise RigError(f"in the server guest, '{command}' failed")
+
+    def pause(self) -> None:
+        self.shell("killall -STOP nbd-server")
+
+    def resume(self) -> None:
+        self.shell("killall -CONT nbd-server")
+
+    def kill(self) -> None:
+        self.shell("killall -KILL nbd-server")
+
+    def stop(self) -> None:
+        self.machine.stop()
