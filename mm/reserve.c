@@ -267,6 +267,7 @@ static struct mem_reserve **block_owner(struct mem_reserve_block *block,
 	return &block->owner[pfn - page_to_pfn(block->page)];
 }
 
+/* None of this invokes the OOM killer: a demand may be refused. */
 static struct page *block_alloc_pages(void)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
@@ -286,7 +287,7 @@ static struct mem_reserve_block *block_alloc(void)
 	struct mem_reserve_block *block;
 
 	block = kvzalloc(struct_size(block, owner, pageblock_nr_pages),
-			 GFP_KERNEL | __GFP_NOWARN);
+			 GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 	if (!block)
 		return NULL;
 	block->page = block_alloc_pages();

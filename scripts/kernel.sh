@@ -158,8 +158,8 @@ status=0
 wait "$pid" || status=$?
 children=()
 if ((status)); then
-	grep -nE '(error:|undefined reference|multiple definition|No rule to make)' "$log" | head -n 10 >&2 || true
-	tail -n 10 "$log" >&2
+	grep -E '(error:|undefined reference|multiple definition|No rule to make)' "$log" |
+		head -n 10 >&2 || tail -n 10 "$log" >&2
 	die "the $label kernel does not build; all of its output is in $(rel "$log")"
 fi
 

@@ -25,14 +25,10 @@ fake_kernel() {
 	PATCHLEVEL = $3
 	SUBLEVEL = 99
 	EXTRAVERSION =
-	allnoconfig:
-		@grep -v CONFIG_FALLS_OUT \$(KCONFIG_ALLCONFIG) >\$(O)/.config
-	olddefconfig:
-		@:
-	bzImage:
-		@mkdir -p \$(O)/arch/x86/boot
-		@sh \$(CURDIR)/mm/build.sh
-		@touch \$(O)/arch/x86/boot/bzImage \$(O)/vmlinux \$(O)/System.map
+	allnoconfig: ; @grep -v CONFIG_FALLS_OUT \$(KCONFIG_ALLCONFIG) >\$(O)/.config
+	olddefconfig: ; @:
+	bzImage:; @mkdir -p \$(O)/arch/x86/boot && sh \$(CURDIR)/mm/build.sh && \\
+		touch \$(O)/arch/x86/boot/bzImage \$(O)/vmlinux \$(O)/System.map
 	END
 	say true >"$1/mm/build.sh"
 	seq 1 40 >"$1/mm/slub.c"
@@ -202,8 +198,9 @@ test_empty_series() {
 
 test_only_what_changed_gets_a_new_stamp() {
 	good tree reserve
+	local -A was=()
 	for f in mm/slub.c net/sock.c mm/reserve.c include/reserve.h; do
-		declare "was_${f//[\/.]/_}=$(stamp $f)"
+		was[$f]=$(stamp $f)
 	done
 	sleep 0.02
 	good tree reserve
@@ -212,10 +209,10 @@ test_only_what_changed_gets_a_new_stamp() {
 	good tree reserve
 	grep -q TWENTY build/linux-reserve/mm/slub.c || fail "the new patch is not applied"
 	grep -q more build/linux-reserve/mm/reserve.c || fail "the new file is not there"
-	[[ $(stamp net/sock.c) == "$was_net_sock_c" ]] || fail "net/sock.c was touched"
-	[[ $(stamp include/reserve.h) == "$was_include_reserve_h" ]] || fail "include/reserve.h was touched"
-	[[ $(stamp mm/slub.c) != "$was_mm_slub_c" ]] || fail "mm/slub.c kept its stamp"
-	[[ $(stamp mm/reserve.c) != "$was_mm_reserve_c" ]] || fail "mm/reserve.c kept its stamp"
+	[[ $(stamp net/sock.c) == "${was[net/sock.c]}" ]] || fail "net/sock.c was touched"
+	[[ $(stamp include/reserve.h) == "${was[include/reserve.h]}" ]] || fail "include/reserve.h was touched"
+	[[ $(stamp mm/slub.c) != "${was[mm/slub.c]}" ]] || fail "mm/slub.c kept its stamp"
+	[[ $(stamp mm/reserve.c) != "${was[mm/reserve.c]}" ]] || fail "mm/reserve.c kept its stamp"
 }
 
 test_what_is_removed_goes() {
@@ -287,6 +284,25 @@ test_quilt_by_hand() {
 	good tree reserve
 	grep -q thirty build/linux-reserve/mm/slub.c || fail "the edit is gone"
 	grep -q ten build/linux-reserve/net/sock.c || fail "the popped patch is not back"
+}
+
+# The recipe of CONTRIBUTING.md.
+test_port_a_patch() {
+	sed -i 's/^10$/number 10/' linux/net/sock.c
+	refused "patches/sock.patch does not apply" tree reserve
+	sed -i 's/^sock/# sock/' patches/series
+	good tree reserve
+	sed -i 's/^# sock/sock/' patches/series
+	cd build/linux-reserve
+	! quilt --quiltrc - push -f >/dev/null 2>&1 || fail "it applies"
+	[[ -f net/sock.c.rej ]] || fail "there is no reject"
+	sed -i 's/^number 10$/number ten/' net/sock.c
+	quilt --quiltrc - refresh >/dev/null
+	cd ../..
+	good "$scripts/refresh.sh"
+	good "$scripts/refresh.sh" --check
+	grep -q '^+number ten' patches/sock.patch || fail "the port is not in the patch"
+	grep -q 'number ten' build/linux-reserve/net/sock.c || fail "the port is not in the tree"
 }
 
 test_refresh_would_differ() {

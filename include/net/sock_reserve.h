@@ -150,7 +150,7 @@ static inline bool skb_page_frag_refill_rx(unsigned int sz,
  * Not in emergency memory: it would keep it from those it was set aside for.
  *
  * Context: Any.
- * Return: false if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
+ * Return: false if @skb is to be dropped, %SKB_DROP_REASON_NOMEM.
  */
 static inline bool sk_reserve_may_park(const struct sk_buff *skb)
 {

@@ -30,8 +30,8 @@
 #define DISCARD_PORT	9
 #define READ_SIZE	(64 * 1024)
 #define READ_TOTAL	(8 * 1024 * 1024)
-#define DRAIN_TRIES	20	/* twice a second */
-#define SETTLE_TRIES	45	/* once a second: fragments live for 30 s */
+#define DRAIN_TRIES	80	/* twice a second: fragments live for 30 s */
+#define SETTLE_TRIES	45	/* once a second */
 #define SETTLE_SLACK	1024	/* pages; the host states the tolerance it accepts */
 
 struct rig_config config = {

@@ -109,13 +109,13 @@ static unsigned long snmp(const char *from, const char *proto, const char *name)
 	return values ? strtoul(values, NULL, 10) : 0;
 }
 
-static void put_memory(void)
+static void put_memory(unsigned long min)
 {
 	struct sysinfo info;
 
 	if (sysinfo(&info))
 		return;
-	put(" free=%lu swapfree=%lu swaptotal=%lu", info.freeram * info.mem_unit / 1024,
+	put(" min=%lu free=%lu swapfree=%lu swaptotal=%lu", min, info.freeram * info.mem_unit / 1024,
 	    info.freeswap * info.mem_unit / 1024, info.totalswap * info.mem_unit / 1024);
 }
 
@@ -177,12 +177,15 @@ void monitor_run(int fd)
 	int rx_fd = open("/sys/class/net/eth0/statistics/rx_packets", O_RDONLY);
 	int drop_fd = open("/sys/class/net/eth0/statistics/rx_dropped", O_RDONLY);
 
+	int min_fd = open("/proc/sys/vm/min_free_kbytes", O_RDONLY);
+	unsigned long min = strtoul(slurp(min_fd), NULL, 10);
+
 	survive();
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (;;) {
 		used = 0;
 		put("t=%lu", now_ms());
-		put_memory();
+		put_memory(min);
 		put_progress();
 		put_vmstat(vmstat_fd);
 		put_net(snmp_fd, rx_fd, drop_fd);

@@ -3,7 +3,6 @@
 
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from . import guestfs
 from .errors import RigError
 from .machine import Machine, Spec
 from .paths import WORK
+from .procs import scratch
 
 TCG = "tcg,thread=multi"
 CACHE = "accel.json"
@@ -19,8 +19,7 @@ LIMIT = 20
 
 def _boots(kernel: Path) -> bool:
     """A device that opens proves little: the guest must come up under it."""
-    with tempfile.TemporaryDirectory(prefix="rig-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         spec = Spec(kernel=kernel, initrd=guestfs.initramfs("client"), memory_mb=128, cpus=2,
                     accel="kvm", args={"role": "probe"})
         try:

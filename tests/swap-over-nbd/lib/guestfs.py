@@ -5,6 +5,8 @@ import gzip
 import os
 import re
 import subprocess
+import threading
+from functools import cache
 from pathlib import Path
 
 from .errors import RigError
@@ -13,6 +15,9 @@ from .procs import tool
 
 CFLAGS = ["-O2", "-Wall", "-Wextra", "-static"]
 FILE, DIRECTORY, DEVICE = 0o100000, 0o040000, 0o020000
+
+
+_lock = threading.RLock()   # two runs may want the same file at the same time
 
 
 class Archive:
@@ -65,6 +70,11 @@ def libraries(program: str) -> list[str]:
 
 
 def compiled(name: str, sources: list[Path]) -> Path:
+    with _lock:
+        return _compiled(name, sources)
+
+
+def _compiled(name: str, sources: list[Path]) -> Path:
     target = WORK / name
     inputs = [*sources, *(RIG / "guest").glob("*.h")]
     if target.exists() and target.stat().st_mtime > max(p.stat().st_mtime for p in inputs):
@@ -137,7 +147,13 @@ VARIANTS = {"client": _client, "server": _server, "empty": _empty}
 
 
 def initramfs(variant: str) -> Path:
-    """Builds the archive, replacing the last one in one step."""
+    """The archive, built once and replaced in one step."""
+    with _lock:
+        return _initramfs(variant)
+
+
+@cache
+def _initramfs(variant: str) -> Path:
     packed = VARIANTS[variant]().packed()
     target = WORK / f"{variant}.cpio.gz"
     WORK.mkdir(parents=True, exist_ok=True)

@@ -147,7 +147,7 @@ class Machine:
             del self._conns[name]
             return
         self._buffers[name] += data
-        if name != "qmp":
+        if name == "console":
             self.last_output = time.monotonic()
 
     def _lines(self, name: str) -> list[str]:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 NODE_FIELDS = ("usage", "limit", "pages", "peak", "failcnt")
-COLUMNS = ("t", "free", "swapfree", "swaptotal", "pages", "bad", "swapin", "swapout", "oom",
-           "udpin", "udpnoport", "udperr", "frags", "fragfail", "rx", "rxdrop")
+COLUMNS = ("t", "min", "free", "swapfree", "swaptotal", "pages", "bad", "swapin", "swapout",
+           "oom", "udpin", "udpnoport", "udperr", "frags", "fragfail", "rx", "rxdrop")
 # Free pages that may be missing at the end: slabs and per-CPU lists breathe.
 TOLERANCE = 1024
 

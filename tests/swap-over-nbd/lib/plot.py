@@ -98,12 +98,15 @@ def _line(curve: Curve, what: str, title: str, colour: str, width: float = 2) ->
 
 
 def _memory(curve: Curve) -> str:
-    return ("plot " + _line(curve, "column('free') / 1024", "free memory, MB", COLOURS[0]))
+    lines = [_line(curve, "column('free') / 1024", "free memory", COLOURS[0])]
+    if "min" in curve.columns:
+        lines.append(_line(curve, "column('min') / 1024", "vm.min_free_kbytes", "#999999", 1))
+    return "plot " + ", ".join(lines)
 
 
 def _work(curve: Curve) -> str:
     lines = [_line(curve, f"column('{key}') / 1000", title, colour) for key, title, colour in
-             (("pages", "visited by the workload", COLOURS[2]),
+             (("pages", "visited", COLOURS[2]),
               ("swapout", "swapped out", COLOURS[1]), ("swapin", "swapped in", COLOURS[5]))]
     return "plot " + ", ".join(lines)
 
@@ -130,19 +133,21 @@ def _script(name: str, curves: list[Curve], output: Path) -> str:
     width, height = PANEL[0] * len(curves), PANEL[1] * rows + 60
     lines = [f"set terminal svg size {width},{height} font 'DejaVu Sans,12' background '#ffffff'",
              f"set output {_quote(str(output))}", "set datafile separator ','",
-             "set datafile missing ''", "set datafile columnheaders", "set key right top samplen 2 opaque",
+             "set datafile missing ''", "set datafile columnheaders", "set key tmargin center horizontal samplen 2 noenhanced",
              "set grid ytics linecolor '#dddddd'", "set border 3 linecolor '#777777'", "set tics nomirror",
              f"set multiplot layout {rows},{len(curves)} title {_quote(name)} font ',18'",
              f"set xrange [0:{max(curve.end for curve in curves) * 1.02}]", "set style fill solid"]
-    panels = [("free memory, MB", _top(curves, ["free"], 1024), _memory),
-              ("thousand pages", _top(curves, ["pages", "swapout"], 1000), _work)]
+    # Logarithmic, since what matters happens in the last few megabytes.
+    panels = [("free memory, MB", 0.1, 2 * _top(curves, ["free"], 1024), _memory),
+              ("thousand pages", 0, _top(curves, ["pages", "swapout"], 1000), _work)]
     if nodes:
         keys = [f"{node}.{what}" for node in nodes for what in ("usage", "limit")]
-        panels.append(("reserve, pages in use", _top(curves, keys, 1),
+        panels.append(("reserve, pages in use", 0, _top(curves, keys, 1),
                        lambda curve: _reserve(curve, nodes)))
-    for index, (label, top, draw) in enumerate(panels):
+    for index, (label, bottom, top, draw) in enumerate(panels):
         last = index == len(panels) - 1
-        lines += [f"set ylabel {_quote(label)}", f"set yrange [0:{top}]",
+        lines += [f"set ylabel {_quote(label)}", f"set yrange [{bottom}:{top}]",
+                  "set logscale y" if bottom else "unset logscale y",
                   f"set xlabel {_quote('seconds' if last else '')}"]
         for curve in curves:
             lines += [_title(curve) if index == 0 else "unset title", *_flood(curve), draw(curve)]

@@ -5,8 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +28,7 @@ PACKAGES = {
 }
 
 _live: set["Child | Daemon"] = set()
+_scratch: set[Path] = set()
 _lock = threading.RLock()   # a signal may come while it is held
 
 
@@ -92,7 +96,7 @@ class Daemon:
     went, the pipe closes and the guard ends the daemon's group.
     """
 
-    GUARD = 'cat >/dev/null; kill -CONT -- "-$1"; kill -TERM -- "-$1"'
+    GUARD = 'cat >/dev/null; kill -s KILL -- "-$1"'
 
     def __init__(self, argv: list[str], pidfile: Path, log: Path) -> None:
         with log.open("ab") as out:
@@ -134,12 +138,26 @@ class Daemon:
         _live.discard(self)
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A short-lived folder, short enough in name for a socket's path."""
+    folder = Path(tempfile.mkdtemp(prefix="rig-"))
+    _scratch.add(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _scratch.discard(folder)
+
+
 def stop_all() -> None:
-    """Nothing is left running, on any way out."""
+    """Nothing is left running, on any way out, and nothing lying about."""
     with _lock:
         children = list(_live)
     for child in children:
         child.stop()
+    for folder in list(_scratch):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def last_line(path: Path) -> str:

@@ -2,7 +2,6 @@
 """Runs one scenario on one kernel: watches, disturbs, and gives it a name."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from . import dump, guestfs
 from .errors import RigError
 from .machine import Machine, Spec
 from .outcome import TOLERANCE, Outcome, Series
+from .procs import scratch
 from .scenario import Kernel, Scenario
 from .server import GuestServer, HostServer
 from .traffic import GuestFlood, HostFlood, sent
@@ -72,9 +72,9 @@ class Run:
             return self.outcome
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(prefix="rig-") as sockets:
+        with scratch() as sockets:
             try:
-                self._start(Path(sockets))
+                self._start(sockets)
                 self._watch()
             except Finished:
                 pass
@@ -139,8 +139,11 @@ class Run:
     def _finish(self) -> None:
         out = self.outcome
         out.seconds = round(time.monotonic() - (self.work_at or self.begin), 1)
-        if self.flood:
-            self._stop_flood()
+        try:
+            if self.flood:
+                self._stop_flood()
+        except RigError as error:
+            out.notes.append(str(error))
         for part in (self.machine, self.server):
             if part:
                 part.stop()
@@ -359,8 +362,9 @@ class Run:
                      f"received {row.get('rx', 0)}")
         if now - self.advanced > 10 and self.work_at:
             text += f", no progress for {now - self.advanced:.0f} s"
-        if "/.usage" in row:
-            text += f", reserve {row['/.usage']} of {row.get('/.limit', 0)}"
+        nodes = sorted(key.removesuffix(".usage") for key in row if key.endswith(".usage"))
+        if nodes:
+            text += f", reserve {row[nodes[0] + '.usage']} of {row.get(nodes[0] + '.limit', 0)}"
         self.say(text)
 
 

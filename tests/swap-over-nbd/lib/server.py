@@ -96,7 +96,8 @@ class GuestServer:
         lines = "; ".join(f"echo '{line.strip()}' >>/run/nbd.conf" for line in config.split("\n"))
         self.shell(lines)
         if netem:
-            self.shell(f"tc qdisc add dev eth0 root netem {netem}")
+            # By its path: busybox would prefer its own, which knows no netem.
+            self.shell(f"/sbin/tc qdisc add dev eth0 root netem {netem}")
         self.shell("nbd-server -C /run/nbd.conf -p /run/nbd.pid")
 
     def note(self, text: str) -> None:
@@ -111,6 +112,8 @@ class GuestServer:
                     self.note(line)
                     if line.startswith(word):
                         return line
+        for key in "lwt":
+            self.machine.sysrq(key)     # its console log says why
         raise RigError(f"the server guest did not say '{word}' within {seconds:.0f} s")
 
     def shell(self, command: str) -> None:
