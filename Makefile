@@ -89,7 +89,7 @@ demo:
 	@SEEDS=$(SEEDS) scripts/demo.sh
 
 check:
-	@scripts/check.sh
+	@scripts/check.sh 2>&1
 
 .PHONY: clean distclean
 # The caches are what takes longest to get back.

@@ -69,6 +69,9 @@ present() {
 	[[ " ${DEPS_MISSING:-} " != *" $1 "* ]] || return 1
 	case $1 in
 	/*) [[ -e $1 ]] ;;
+	# Debian's minimal ones have no standard library.
+	perl) perl -MPOSIX -MTerm::ANSIColor -e 1 2>/dev/null ;;
+	python3) [[ -x /usr/bin/python3 ]] && /usr/bin/python3 -c 'import tomllib, unittest' 2>/dev/null ;;
 	# The guest has no libraries, so it must be the static one.
 	busybox) [[ -x /bin/busybox ]] && ! ldd /bin/busybox >/dev/null 2>&1 ;;
 	*) command -v "$1" >/dev/null ;;

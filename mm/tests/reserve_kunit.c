@@ -620,24 +620,23 @@ static void reserve_test_conversion(struct kunit *test)
 {
 	const struct conversion *c = test->param_value;
 	struct reserve_test *t = test->priv;
+	unsigned long slab_pages;
 	struct kmem_cache *s;
-	unsigned long bytes;
 
 	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmalloc_set(&t->a, c->size, c->count));
 	KUNIT_EXPECT_EQ(test, t->a.objects.limit, c->count);
-	bytes = t->a.pages.limit * PAGE_SIZE;
 	if (c->size > KMALLOC_MAX_CACHE_SIZE) {
 		KUNIT_EXPECT_EQ(test, t->a.pages.limit, c->count << get_order(c->size));
 		return;
 	}
 	s = t->a.cache;
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	/* Room for all of them, and not for a whole slab more. */
-	KUNIT_EXPECT_GE(test, bytes, c->count * s->size);
 	KUNIT_EXPECT_GE(test, s->object_size, c->size);
-	KUNIT_EXPECT_EQ(test, t->a.pages.limit, slab_reserve_pages(s, c->count));
-	KUNIT_EXPECT_LT(test, slab_reserve_pages(s, 1),
-			slab_reserve_pages(s, 1 + c->count * 64));
+	/* As many slabs as it takes when each is full, and no more. */
+	slab_pages = slab_reserve_pages(s, 1);
+	KUNIT_EXPECT_EQ(test, t->a.pages.limit,
+			DIV_ROUND_UP(c->count, slab_pages * PAGE_SIZE / s->size) *
+			slab_pages);
 }
 
 static void reserve_test_kmalloc_refused(struct kunit *test)

@@ -463,7 +463,8 @@ static void result(unsigned int killed, unsigned long before, unsigned long afte
 	fd = open("/proc/sys/kernel/tainted", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && read(fd, tainted, sizeof(tainted) - 1) > 0)
 		tainted[strcspn(tainted, "\n")] = '\0';
-	say("result pages=%llu bad=%llu swapin=%lu swapout=%lu oom=%lu killed=%u before=%lu after=%lu tainted=%s",
+	say("result pages=%llu bad=%llu swapin=%lu swapout=%lu oom=%lu killed=%u "
+	    "before=%lu after=%lu tainted=%s",
 	    pages, bad, vmstat_get("pswpin"), vmstat_get("pswpout"), vmstat_get("oom_kill"),
 	    killed, before, after, tainted);
 }

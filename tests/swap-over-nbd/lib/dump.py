@@ -12,8 +12,8 @@ SLEEPERS = re.compile(r"^(__schedule|schedule\w*|wait_woken|io_schedule\w*|preem
                       r"__wait_for_common|wait_for_completion\w*|__pfx_\w+|schedule_timeout\w*)$")
 LOCKS = re.compile(r"^(__mutex_lock\w*|mutex_lock\w*|rwsem_down_\w+|down_(?:read|write)\w*)$")
 # Frames that tell how the task came here, worth naming behind the wait.
-LANDMARKS = re.compile(r"^(nbd_\w+|sock_xmit|__sock_xmit|try_to_free_pages|shrink_folio_list|balance_pgdat|"
-                       r"try_fill_recv|refill_work|e1000\w*|__alloc_pages_\w+|__alloc_pages_slowpath\w*|"
+LANDMARKS = re.compile(r"^(nbd_\w+|sock_xmit|__sock_xmit|try_to_free_pages|shrink_folio_list|"
+                       r"balance_pgdat|try_fill_recv|refill_work|e1000\w*|__alloc_pages_slowpath|"
                        r"do_swap_page|swap_writepage|bio_alloc_bioset|mempool_alloc\w*|"
                        r"throttle_direct_reclaim|synchronize_srcu|blk_mq_\w*(?:timeout|get_tag)\w*|"
                        r"blk_mq_get_tag|folio_wait_\w+|__folio_lock\w*|swapin_readahead|"
@@ -102,10 +102,15 @@ def waits(text: str) -> list[str]:
         line = task.path()
         holder = _holder(task, everyone)
         if holder:
-            line += f" (lock taken in {task.lock_taker()}, held by {holder.name}/{holder.pid} in {holder.wait()})"
+            line += (f" (lock taken in {task.lock_taker()}, held by {holder.name}/{holder.pid} "
+                     f"in {holder.wait()})")
         lines.setdefault(line, []).append(f"{task.name}/{task.pid}")
-    return [f"{', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}: {line}"
-            for line, names in lines.items()]
+    return [f"{_some(names)}: {line}" for line, names in lines.items()]
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def memory(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 """One guest: its command line, its sockets, and what comes out of them."""
 
 import json
+import os
 import re
 import selectors
 import shlex
@@ -15,7 +16,7 @@ from .errors import RigError
 from .procs import Child, tool
 
 MAC = {"client": "52:54:00:72:69:67", "server": "52:54:00:73:72:76"}
-CHANNELS = ("console", "signal", "data", "qmp")
+CHANNELS = ("signal", "data", "qmp")
 ARGS = "console=ttyS0 panic=-1 oops=panic sysrq_always_enabled=1 mitigations=off"
 
 
@@ -49,6 +50,7 @@ class Machine:
         self._conns: dict[str, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         listeners = {name: self._listen(name) for name in CHANNELS}
+        self._open_console()
         argv = self.argv()
         (folder / f"{prefix}cmdline").write_text(" \\\n    ".join(map(shlex.quote, argv)) + "\n")
         self.child = Child(argv, folder / f"{prefix}qemu.log")
@@ -66,6 +68,16 @@ class Machine:
 
     def path(self, name: str) -> Path:
         return self.sockets / f"{self.prefix}{name}"
+
+    def _open_console(self) -> None:
+        """
+        The console goes to a file, never to a reader that could be slow: a full
+        socket holds the guest up, and repeats characters.
+        """
+        self._keys = -1
+        self._console = self.folder / f"{self.prefix}console.log"
+        self._console.unlink(missing_ok=True)
+        self._console_size = 0
 
     def _listen(self, name: str) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)
@@ -97,7 +109,7 @@ class Machine:
                 "-smp", str(spec.cpus), "-accel", spec.accel,
                 "-cpu", "host" if spec.accel == "kvm" else "max",
                 "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", args]
-        argv += self._chardev("console", f",logfile={self.folder}/{self.prefix}console.log")
+        argv += ["-chardev", f"file,id=console,path={self._console}"]
         argv += ["-serial", "chardev:console", "-device", "virtio-serial-pci"]
         for name in ("signal", "data"):
             argv += self._chardev(name)
@@ -105,8 +117,8 @@ class Machine:
         argv += self._chardev("qmp") + ["-mon", "chardev=qmp,mode=control"]
         return argv + self._network()
 
-    def _chardev(self, name: str, more: str = "") -> list[str]:
-        return ["-chardev", f"socket,id={name},path={self.path(name)}{more}"]
+    def _chardev(self, name: str) -> list[str]:
+        return ["-chardev", f"socket,id={name},path={self.path(name)}"]
 
     def _network(self) -> list[str]:
         """
@@ -130,8 +142,10 @@ class Machine:
             self._receive(key.data)
         for name in ("signal", "data"):
             yield from ((name, line) for line in self._lines(name))
-        self._lines("console")
         self._take_events()
+        size = self._console.stat().st_size if self._console.exists() else 0
+        if size != self._console_size:
+            self._console_size, self.last_output = size, time.monotonic()
 
     def _receive(self, name: str) -> None:
         conn = self._conns[name]
@@ -147,8 +161,6 @@ class Machine:
             del self._conns[name]
             return
         self._buffers[name] += data
-        if name == "console":
-            self.last_output = time.monotonic()
 
     def _lines(self, name: str) -> list[str]:
         *lines, rest = self._buffers[name].split(b"\n")
@@ -186,17 +198,24 @@ class Machine:
 
     def sysrq(self, key: str, quiet: float = 2, limit: float = 30) -> None:
         """Break and a key on the serial console; waits until it has printed."""
-        conn = self._conns.get("console")
-        if not conn:
-            return
+        self._open_keys()
         self.qmp("chardev-send-break", id="console")
         time.sleep(0.2)
-        conn.sendall(key.encode())
+        os.write(self._keys, key.encode())
         self.last_output = start = time.monotonic()
         while time.monotonic() - start < limit:
             list(self.poll(0.5))
             if time.monotonic() - self.last_output > quiet:
                 return
+
+    def _open_keys(self) -> None:
+        """The command line cannot give a file an input; it gets a FIFO when one is needed."""
+        if self._keys >= 0:
+            return
+        os.mkfifo(self.path("keys"))
+        self._keys = os.open(self.path("keys"), os.O_RDWR | os.O_NONBLOCK)
+        backend = {"out": str(self._console), "in": str(self.path("keys")), "append": True}
+        self.qmp("chardev-change", id="console", backend={"type": "file", "data": backend})
 
     def shutdown_reason(self) -> str:
         for event in self.events:
@@ -219,8 +238,10 @@ class Machine:
             conn.close()
         self._conns.clear()
         self._selector.close()
+        if self._keys >= 0:
+            os.close(self._keys)
 
     def console(self) -> str:
-        path = self.folder / f"{self.prefix}console.log"
+        path = self._console
         text = path.read_text(errors="replace") if path.exists() else ""
         return re.sub(r"\r", "", text)

@@ -115,7 +115,8 @@ def _reserve(curve: Curve, nodes: list[str]) -> str:
     mine = [(index, node) for index, node in enumerate(nodes)
             if f"{node}.usage" in curve.columns]
     if not mine:
-        return "set label 3 'this kernel has no reserve' at graph 0.5, graph 0.5 center\nplot NaN notitle"
+        return ("set label 3 'this kernel has no reserve' at graph 0.5, graph 0.5 center\n"
+                "plot NaN notitle")
     lines = [_line(curve, f"column('{node}.usage')", node, COLOURS[index % len(COLOURS)])
              for index, node in mine]
     root = "/" if "/.limit" in curve.columns else mine[0][1]
@@ -133,8 +134,10 @@ def _script(name: str, curves: list[Curve], output: Path) -> str:
     width, height = PANEL[0] * len(curves), PANEL[1] * rows + 60
     lines = [f"set terminal svg size {width},{height} font 'DejaVu Sans,12' background '#ffffff'",
              f"set output {_quote(str(output))}", "set datafile separator ','",
-             "set datafile missing ''", "set datafile columnheaders", "set key tmargin center horizontal samplen 2 noenhanced",
-             "set grid ytics linecolor '#dddddd'", "set border 3 linecolor '#777777'", "set tics nomirror",
+             "set datafile missing ''", "set datafile columnheaders",
+             "set key tmargin center horizontal samplen 2 noenhanced",
+             "set grid ytics linecolor '#dddddd'", "set border 3 linecolor '#777777'",
+             "set tics nomirror",
              f"set multiplot layout {rows},{len(curves)} title {_quote(name)} font ',18'",
              f"set xrange [0:{max(curve.end for curve in curves) * 1.02}]", "set style fill solid"]
     # Logarithmic, since what matters happens in the last few megabytes.

@@ -96,7 +96,7 @@ class Daemon:
     went, the pipe closes and the guard ends the daemon's group.
     """
 
-    GUARD = 'cat >/dev/null; kill -s KILL -- "-$1"'
+    GUARD = 'read -r _; kill -s KILL -- "-$1"'
 
     def __init__(self, argv: list[str], pidfile: Path, log: Path) -> None:
         with log.open("ab") as out:
@@ -132,8 +132,7 @@ class Daemon:
     def stop(self) -> None:
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGKILL)
-        if self.guard.stdin:
-            self.guard.stdin.close()
+        self.guard.kill()   # it must not find a stranger under that number later
         self.guard.wait()
         _live.discard(self)
 

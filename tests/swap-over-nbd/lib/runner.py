@@ -2,6 +2,7 @@
 """Runs one scenario on one kernel: watches, disturbs, and gives it a name."""
 
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from .machine import Machine, Spec
 from .outcome import TOLERANCE, Outcome, Series
 from .procs import scratch
 from .scenario import Kernel, Scenario
-from .server import GuestServer, HostServer
+from .server import GuestServer, HostServer, free_port
 from .traffic import GuestFlood, HostFlood, sent
 
 BOOT_STALL = 60     # the console says nothing more
@@ -93,8 +94,9 @@ class Run:
         self.sockets = sockets
         netdev = "user,id=n0,ipv6=off"
         if scenario.topology == "pair":
-            netdev = f"stream,id=n0,server=off,addr.type=unix,addr.path={sockets}/wire"
-            self.server = self._server_guest(sockets)
+            ports = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+            self.server = self._server_guest(sockets, wire(*ports))
+            netdev = wire(*reversed(ports))
         else:
             self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port)
             for fault in scenario.faults:
@@ -122,8 +124,7 @@ class Run:
     def _address(self) -> str:
         return PAIR_ADDRESS if self.scenario.topology == "pair" else SINGLE_ADDRESS
 
-    def _server_guest(self, sockets: Path) -> GuestServer:
-        netdev = f"stream,id=n0,server=on,addr.type=unix,addr.path={sockets}/wire"
+    def _server_guest(self, sockets: Path, netdev: str) -> GuestServer:
         spec = Spec(kernel=self.settings.server_kernel or self.kernel.image,
                     initrd=guestfs.initramfs("server"),
                     memory_mb=self.scenario.server_memory_mb, cpus=1, accel=self.settings.accel,
@@ -238,7 +239,7 @@ class Run:
         elif numbers["oom"]:
             out.set("oom", f"the OOM killer killed {numbers['oom']} processes")
         elif numbers["killed"]:
-            out.set("fail", f"{numbers['killed']} processes of the workload were killed by a signal")
+            out.set("fail", f"{numbers['killed']} processes of the workload died of a signal")
         elif numbers["tainted"]:
             out.set("fail", f"the kernel is tainted ({numbers['tainted']}): see the console log")
         elif leaks:
@@ -366,6 +367,16 @@ class Run:
         if nodes:
             text += f", reserve {row[nodes[0] + '.usage']} of {row.get(nodes[0] + '.limit', 0)}"
         self.say(text)
+
+
+def wire(local: int, remote: int) -> str:
+    """
+    One end of a cable between two guests. Datagrams, so that what a guest cannot
+    take is lost, as on a wire: with a stream, QEMU would stop the one that sends.
+    """
+    ends = (f"{end}.type=inet,{end}.host=127.0.0.1,{end}.port={port}"
+            for end, port in (("local", local), ("remote", remote)))
+    return f"dgram,id=n0,{','.join(ends)}"
 
 
 def run(scenario: Scenario, kernel: Kernel, seed: int, settings: Settings, say: Say) -> Outcome:

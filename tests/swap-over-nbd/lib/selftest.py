@@ -28,7 +28,7 @@ class Case:
     args: list[str]
     sentence: str                   # must be in the output
     verdict: str = ""               # in results.json; empty: there are none
-    status: int | None = 1          # None: whatever but 0
+    status: int = 1
     env: dict[str, str] = field(default_factory=dict)
     interrupt: int = 0              # sent once the guest has begun to work
     check: Callable[[dict], str] = lambda result: ""
