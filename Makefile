@@ -13,7 +13,7 @@ K ?= reserve
 SEED ?= 1
 SEEDS ?= 1
 # The scenarios that 'make check' boots.
-CHECK_SCENARIOS ?= smoke-quiet smoke-flood
+CHECK_SCENARIOS ?= smoke-quiet smoke smoke-e1000
 export BUILD CHECK_SCENARIOS
 ifdef KERNEL_SRC
 export KERNEL_SRC

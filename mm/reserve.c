@@ -816,6 +816,7 @@ static ssize_t unit_show(struct kobject *kobj, struct kobj_attribute *attr,
 	spin_unlock_irq(&mem_reserve_lock);
 	return sysfs_emit(buf, "%s\n", objects ? "objects" : "pages");
 }
+
 static struct kobj_attribute unit_attr = __ATTR_RO(unit);
 
 static struct attribute *mem_reserve_attrs[] = {
@@ -1165,6 +1166,9 @@ EXPORT_SYMBOL_GPL(mem_reserve_pages_set);
  * cache's minimum order, and no more, since a new one is drawn only when all
  * that are there are full. Debug options that make objects larger are in the
  * cache's own numbers. Otherwise as mem_reserve_pages_set().
+ *
+ * Context: Process. Sleeps and reclaims like mem_reserve_pages_set().
+ * Return: As mem_reserve_pages_set().
  */
 int mem_reserve_kmem_cache_set(struct mem_reserve *res, struct kmem_cache *s,
 			       unsigned long count)
@@ -1183,6 +1187,10 @@ EXPORT_SYMBOL_GPL(mem_reserve_kmem_cache_set);
  *
  * As mem_reserve_kmem_cache_set() for the cache that serves the size, or
  * @count times the order that kmalloc() takes for a size beyond the caches.
+ *
+ * Context: Process. Sleeps and reclaims like mem_reserve_pages_set().
+ * Return: As mem_reserve_pages_set(), and -EINVAL for a @size that kmalloc()
+ * does not serve.
  */
 int mem_reserve_kmalloc_set(struct mem_reserve *res, size_t size,
 			    unsigned long count)

@@ -13,7 +13,7 @@ set -euo pipefail
 
 scripts=$(dirname "$0")
 rig=$ROOT/tests/swap-over-nbd/rig
-read -ra scenarios <<<"${CHECK_SCENARIOS:-smoke-quiet smoke-flood}"
+read -ra scenarios <<<"${CHECK_SCENARIOS:-smoke-quiet smoke smoke-e1000}"
 
 passed=0 failed=0 skipped=0
 declare -A ended=()

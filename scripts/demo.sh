@@ -24,7 +24,7 @@ rm -rf -- "$out"
 status=0
 "$rig" run --kernel "unmodified=$BUILD/kernels/unmodified" \
 	--kernel "reserve=$BUILD/kernels/reserve" \
-	--seeds "$SEEDS" --out "$out" demo || status=$?
+	--seeds "$SEEDS" --keep-going --out "$out" demo || status=$?
 if [[ -d $out ]]; then
 	"$rig" plot "$out" || status=$?
 	say

@@ -22,9 +22,12 @@ if [[ $arch != um && $arch != x86_64 || $# -gt 1 || ${1:-} == -* ]]; then
 fi
 
 need python3 make gcc
-lock kernel
-export KERNEL_LOCKED=1
-"$(dirname "$0")/tree.sh" reserve
+# mutants.sh has the lock, and has changed the tree on purpose.
+if [[ -z ${KERNEL_LOCKED:-} ]]; then
+	lock kernel
+	export KERNEL_LOCKED=1
+	"$(dirname "$0")/tree.sh" reserve
+fi
 configs=()
 while read -r f; do
 	configs+=("--kunitconfig=$R/$f")

@@ -26,15 +26,14 @@ struct reserve_test {
 static unsigned long free_reserve_pages(void)
 {
 	unsigned long nr = 0, flags;
-	struct page *page;
+	struct list_head *pos;
 	struct zone *zone;
 	int order;
 
 	for_each_populated_zone(zone) {
 		spin_lock_irqsave(&zone->lock, flags);
 		for (order = 0; order < NR_PAGE_ORDERS; order++)
-			list_for_each_entry(page, &zone->free_area[order].free_list[MIGRATE_RESERVE],
-					    buddy_list)
+			list_for_each(pos, &zone->free_area[order].free_list[MIGRATE_RESERVE])
 				nr += 1UL << order;
 		spin_unlock_irqrestore(&zone->lock, flags);
 	}
@@ -362,6 +361,48 @@ static void reserve_test_free_paths(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 4UL);
 	put_page(page);
 	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 0UL);
+	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
+}
+
+/* Room, but no run of pages: the charge is released again. */
+static void reserve_test_draw_fragmented(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC;
+	struct reserve_test *t = test->priv;
+	struct page *page, *next;
+
+	mem_reserve_disconnect(&t->b);
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, pageblock_nr_pages));
+	connect_top(test);
+	while ((page = mem_reserve_draw(&t->a, gfp, 0)))
+		list_add(&page->lru, &t->hog);
+	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages);
+	list_for_each_entry_safe(page, next, &t->hog, lru) {
+		if (page_to_pfn(page) & 1)
+			continue;
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages / 2);
+	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, gfp, 1));
+	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages / 2);
+	hog_free(&t->hog);
+	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
+}
+
+/* Floor: compaction and page reporting do not take reserve pages either. */
+static void reserve_test_isolate(struct kunit *test)
+{
+	struct mem_reserve_block *block;
+	int isolated;
+
+	connect_top(test);
+	block = list_first_entry(&mem_reserve_blocks, struct mem_reserve_block,
+				 list);
+	spin_lock_irq(&page_zone(block->page)->lock);
+	isolated = __isolate_free_page(block->page, pageblock_order);
+	spin_unlock_irq(&page_zone(block->page)->lock);
+	KUNIT_EXPECT_EQ(test, isolated, 0);
 	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
 }
 
@@ -749,6 +790,8 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),
 	KUNIT_CASE(reserve_test_free_paths),
+	KUNIT_CASE(reserve_test_draw_fragmented),
+	KUNIT_CASE(reserve_test_isolate),
 	KUNIT_CASE(reserve_test_owner),
 	KUNIT_CASE(reserve_test_orphans),
 	KUNIT_CASE(reserve_test_trim_later),
@@ -768,4 +811,5 @@ static struct kunit_suite reserve_test_suite = {
 	.exit = reserve_test_exit,
 	.test_cases = reserve_test_cases,
 };
+
 kunit_test_suite(reserve_test_suite);

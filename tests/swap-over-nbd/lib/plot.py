@@ -92,9 +92,10 @@ def _title(curve: Curve) -> str:
     return f"set title {_quote(text)} textcolor '{colour}' font ',15'"
 
 
-def _line(curve: Curve, what: str, title: str, colour: str, width: float = 2) -> str:
+def _line(curve: Curve, what: str, title: str, colour: str, width: float = 2,
+          dash: int = 1) -> str:
     return (f"{_quote(str(curve.csv))} using {_x(curve)}:({what}) with lines "
-            f"linewidth {width} linecolor '{colour}' title {_quote(title)}")
+            f"linewidth {width} linecolor '{colour}' dashtype {dash} title {_quote(title)}")
 
 
 def _memory(curve: Curve) -> str:
@@ -113,13 +114,15 @@ def _work(curve: Curve) -> str:
 
 def _reserve(curve: Curve, nodes: list[str]) -> str:
     mine = [(index, node) for index, node in enumerate(nodes)
-            if f"{node}.usage" in curve.columns]
-    if not mine:
+            if f"{node}.usage" in curve.columns and curve.tops.get(f"{node}.peak", 0)]
+    if not any(f"{node}.usage" in curve.columns for node in nodes):
         return ("set label 3 'this kernel has no reserve' at graph 0.5, graph 0.5 center\n"
                 "plot NaN notitle")
     lines = [_line(curve, f"column('{node}.usage')", node, COLOURS[index % len(COLOURS)])
              for index, node in mine]
-    root = "/" if "/.limit" in curve.columns else mine[0][1]
+    root = "/" if "/.limit" in curve.columns else nodes[0]
+    # What was in use for less than a second is between the samples.
+    lines.append(_line(curve, f"column('{root}.peak')", f"peak of {root}", "#444444", 1, dash=2))
     lines.append(_line(curve, f"column('{root}.limit')", f"limit of {root}", "#999999", 1))
     return "plot " + ", ".join(lines)
 
@@ -149,8 +152,8 @@ def _script(name: str, curves: list[Curve], output: Path) -> str:
                        lambda curve: _reserve(curve, nodes)))
     for index, (label, bottom, top, draw) in enumerate(panels):
         last = index == len(panels) - 1
-        lines += [f"set ylabel {_quote(label)}", f"set yrange [{bottom}:{top}]",
-                  "set logscale y" if bottom else "unset logscale y",
+        lines += [f"set ylabel {_quote(label)}", "unset logscale y",
+                  f"set yrange [{bottom}:{top}]", *(["set logscale y"] if bottom else []),
                   f"set xlabel {_quote('seconds' if last else '')}"]
         for curve in curves:
             lines += [_title(curve) if index == 0 else "unset title", *_flood(curve), draw(curve)]
@@ -177,6 +180,7 @@ def _gather(out: Path, names: list[str] | None) -> dict[str, list[Curve]]:
 def plot(out: Path, names: list[str] | None) -> list[Path]:
     """Draws one picture for each scenario of @out, as SVG and as PNG."""
     pictures = []
+    out = out.resolve()
     for name, curves in _gather(out, names).items():
         svg, png = out / f"{name}.svg", out / f"{name}.png"
         script = out / f"{name}.gnuplot"
@@ -184,7 +188,7 @@ def plot(out: Path, names: list[str] | None) -> list[Path]:
         done = subprocess.run([tool("gnuplot"), str(script)], capture_output=True, text=True,
                               check=False)
         if done.returncode:
-            raise RigError(f"gnuplot failed on {script}: {done.stderr.strip()[:200]}")
+            raise RigError(f"gnuplot failed on {script}: {done.stderr.strip().splitlines()[-1]}")
         subprocess.run([tool("rsvg-convert"), "-o", str(png), str(svg)], check=True)
         pictures += [svg, png]
     if not pictures and names is None:

@@ -29,6 +29,7 @@ PACKAGES = {
 
 _live: set["Child | Daemon"] = set()
 _scratch: set[Path] = set()
+_closing = False    # the rig is ending: nobody starts anything any more
 _lock = threading.RLock()   # a signal may come while it is held
 
 
@@ -44,6 +45,11 @@ def tool(name: str) -> str:
     return found
 
 
+def _refuse_if_closing() -> None:
+    if _closing:
+        raise RigError("the rig is ending")
+
+
 class Child:
     """A process in a group of its own, killed by the kernel if the rig dies."""
 
@@ -51,8 +57,8 @@ class Child:
                  stdin: int = subprocess.DEVNULL) -> None:
         guarded = [tool("setpriv"), "--pdeathsig", "KILL", "--", *argv]
         out: IO[bytes] | int = log.open("ab") if log else subprocess.DEVNULL
-        self.name = Path(argv[0]).name
         with _lock:
+            _refuse_if_closing()
             self.popen = subprocess.Popen(guarded, stdin=stdin, stdout=out,
                                           stderr=subprocess.STDOUT, start_new_session=True)
             _live.add(self)
@@ -92,23 +98,26 @@ class Daemon:
     """
     A program that insists on leaving our process group.
 
-    A guard holds the read end of a pipe from us: when we are gone, however we
-    went, the pipe closes and the guard ends the daemon's group.
+    A guard, there before it, holds the read end of a pipe from us: when we are
+    gone, however we went, the pipe closes and the guard ends the daemon's group.
     """
 
-    GUARD = 'read -r _; kill -s KILL -- "-$1"'
+    GUARD = 'read -r _; kill -s KILL -- "-$(cat "$1")"'
 
     def __init__(self, argv: list[str], pidfile: Path, log: Path) -> None:
-        with log.open("ab") as out:
-            rc = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                start_new_session=True, check=False).returncode
-        self.pid = self._read_pid(pidfile) if rc == 0 else 0
-        if not self.pid:
-            raise RigError(f"{Path(argv[0]).name} did not start: {last_line(log)}")
-        self.guard = subprocess.Popen(["/bin/sh", "-c", self.GUARD, "guard", str(self.pid)],
-                                      stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                      stderr=subprocess.DEVNULL, start_new_session=True)
+        pidfile.unlink(missing_ok=True)
         with _lock:
+            _refuse_if_closing()
+            self.guard = subprocess.Popen(["/bin/sh", "-c", self.GUARD, "guard", str(pidfile)],
+                                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                          stderr=subprocess.DEVNULL, start_new_session=True)
+            with log.open("ab") as out:
+                rc = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                    start_new_session=True, check=False).returncode
+            self.pid = self._read_pid(pidfile) if rc == 0 else 0
+            if not self.pid:
+                self.guard.kill()
+                raise RigError(f"{Path(argv[0]).name} did not start: {last_line(log)}")
             _live.add(self)
 
     @staticmethod
@@ -151,7 +160,9 @@ def scratch() -> Iterator[Path]:
 
 def stop_all() -> None:
     """Nothing is left running, on any way out, and nothing lying about."""
+    global _closing
     with _lock:
+        _closing = True
         children = list(_live)
     for child in children:
         child.stop()

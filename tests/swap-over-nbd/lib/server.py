@@ -52,10 +52,9 @@ class HostServer:
         config = folder / "server.conf"
         config.write_text(CONFIG.format(address="127.0.0.1", port=self.port,
                                         export=self.export.resolve()))
-        pidfile = folder / "server.pid"
-        pidfile.unlink(missing_ok=True)
+        pidfile = (folder / "server.pid").resolve()
         self.daemon = Daemon([tool("nbd-server"), "-C", str(config), "-p",
-                              str(pidfile.resolve())], pidfile, self.log)
+                              str(pidfile)], pidfile, self.log)
         self.note("serving")
 
     def note(self, text: str) -> None:
