@@ -267,15 +267,19 @@ static struct mem_reserve **block_owner(struct mem_reserve_block *block,
 	return &block->owner[pfn - page_to_pfn(block->page)];
 }
 
-/* None of this invokes the OOM killer: a demand may be refused. */
+/*
+ * A demand may be refused, so this neither invokes the OOM killer nor takes
+ * what is below the watermarks, which alloc_contig_pages() cannot be told.
+ */
 static struct page *block_alloc_pages(void)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
 	struct page *page;
 
-	page = alloc_pages(gfp | __GFP_RETRY_MAYFAIL, pageblock_order);
+	page = alloc_pages(gfp | __GFP_NOMEMALLOC | __GFP_RETRY_MAYFAIL,
+			   pageblock_order);
 #ifdef CONFIG_CONTIG_ALLOC
-	if (!page)
+	if (!page && !(current->flags & PF_MEMALLOC))
 		page = alloc_contig_pages(pageblock_nr_pages, gfp,
 					  numa_mem_id(), NULL);
 #endif
@@ -287,7 +291,8 @@ static struct mem_reserve_block *block_alloc(void)
 	struct mem_reserve_block *block;
 
 	block = kvzalloc(struct_size(block, owner, pageblock_nr_pages),
-			 GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+			 GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NORETRY |
+			 __GFP_NOWARN);
 	if (!block)
 		return NULL;
 	block->page = block_alloc_pages();
@@ -621,6 +626,7 @@ static gfp_t gfp_before_reserve(gfp_t gfp)
 struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 				 unsigned int order)
 {
+	bool had_room = false;
 	struct page *page;
 
 	do {
@@ -630,10 +636,11 @@ struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 						order);
 		if (page || !gfpflags_allow_blocking(gfp))
 			return page;
-		/* Room, yet no page: what comes back may not help. */
-		if (mem_reserve_room(res, 1UL << order, false))
+		/* Room, but no run of pages: what comes back may not help. */
+		if (had_room)
 			return NULL;
-	} while (!mem_reserve_wait(res, 1UL << order, false));
+		had_room = mem_reserve_room(res, 1UL << order, false);
+	} while (had_room || !mem_reserve_wait(res, 1UL << order, false));
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(alloc_pages_reserve);
@@ -672,7 +679,8 @@ void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 	object = kmem_cache_alloc(s, gfp_before_reserve(gfp));
 	if (object)
 		return object;
-	if (WARN_ON_ONCE(READ_ONCE(res->cache) != s))
+	/* Not that of the node, or not any more */
+	if (READ_ONCE(res->cache) != s)
 		return NULL;
 	if (mem_reserve_charge(res, 1, gfp))
 		return NULL;
@@ -682,6 +690,36 @@ void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 	return object;
 }
 EXPORT_SYMBOL_GPL(kmem_cache_alloc_reserve);
+
+/* The node that a page was drawn for, or NULL */
+static struct mem_reserve *page_owner_node(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	struct mem_reserve_block *block = block_find(pfn);
+
+	return block ? *block_owner(block, pfn) : NULL;
+}
+
+/**
+ * mem_reserve_owns - was a page drawn for a node?
+ * @res: the node
+ * @page: a page drawn from the reserve, and not given back
+ *
+ * For mm/slub.c: only its own node's charge pays for an object of a slab.
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ * Return: true if it was, and @res has not been disconnected since.
+ */
+bool mem_reserve_owns(struct mem_reserve *res, struct page *page)
+{
+	unsigned long flags;
+	bool owns;
+
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	owns = page_owner_node(page) == res;
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+	return owns;
+}
 
 /**
  * mem_reserve_put_objects - uncharge objects of a reserve slab
@@ -694,14 +732,11 @@ EXPORT_SYMBOL_GPL(kmem_cache_alloc_reserve);
  */
 void mem_reserve_put_objects(struct page *page, unsigned long nr)
 {
-	struct mem_reserve_block *block;
-	struct mem_reserve *res = NULL;
+	struct mem_reserve *res;
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem_reserve_lock, flags);
-	block = block_find(page_to_pfn(page));
-	if (block)
-		res = *block_owner(block, page_to_pfn(page));
+	res = page_owner_node(page);
 	if (res && mem_reserve_has_objects(res))
 		count_sub(res, &res->objects, nr);
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
@@ -1168,13 +1203,18 @@ EXPORT_SYMBOL_GPL(mem_reserve_pages_set);
  * cache's own numbers. Otherwise as mem_reserve_pages_set().
  *
  * Context: Process. Sleeps and reclaims like mem_reserve_pages_set().
- * Return: As mem_reserve_pages_set().
+ * Return: As mem_reserve_pages_set(), and -EOPNOTSUPP for a cache that cannot
+ * have reserve slabs: one with debug options or memory cgroup accounting, one
+ * whose slabs are freed by RCU or take more than an order of
+ * %PAGE_ALLOC_COSTLY_ORDER, and any with CONFIG_SLUB_TINY.
  */
 int mem_reserve_kmem_cache_set(struct mem_reserve *res, struct kmem_cache *s,
 			       unsigned long count)
 {
 	if (!count)
 		return demand_set(res, 0, 0, NULL);
+	if (!slab_reserve_supports(s))
+		return -EOPNOTSUPP;
 	return demand_set(res, slab_reserve_pages(s, count), count, s);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_kmem_cache_set);

@@ -9,6 +9,7 @@
 #define _LINUX_RESERVE_H
 
 #include <linux/gfp_types.h>
+#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -84,7 +85,22 @@ struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp);
 void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 			       gfp_t gfp);
 
-bool slab_reserve_object(const void *object);
+DECLARE_STATIC_KEY_FALSE(slab_reserve_key);
+bool __slab_reserve_object(const void *object);
+
+/**
+ * slab_reserve_object - does an object belong to a reserve slab?
+ * @object: an object of any cache
+ *
+ * Then it is not to be kept for reuse.
+ *
+ * Context: Any.
+ */
+static inline bool slab_reserve_object(const void *object)
+{
+	return static_branch_unlikely(&slab_reserve_key) &&
+	       __slab_reserve_object(object);
+}
 
 #endif /* CONFIG_MEM_RESERVE */
 #endif /* _LINUX_RESERVE_H */

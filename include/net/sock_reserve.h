@@ -6,6 +6,7 @@
 #ifndef _NET_SOCK_RESERVE_H
 #define _NET_SOCK_RESERVE_H
 
+#include <linux/reserve.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
 
@@ -14,12 +15,10 @@
 int sk_reserve_connect(struct sock *sk);
 void sk_reserve_disconnect(struct sock *sk);
 
-struct page *__sk_reserve_rx_page(void);
+struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
-bool __sk_reserve_rx_refill(struct page_frag *pfrag);
-bool sk_reserve_keeps(const struct sk_buff *skb);
-
+bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
 #else
 
 static inline int sk_reserve_connect(struct sock *sk)
@@ -29,7 +28,7 @@ static inline int sk_reserve_connect(struct sock *sk)
 
 static inline void sk_reserve_disconnect(struct sock *sk) { }
 
-static inline struct page *__sk_reserve_rx_page(void)
+static inline struct page *__sk_reserve_rx_page(gfp_t gfp)
 {
 	return NULL;
 }
@@ -44,12 +43,7 @@ static inline struct sk_buff *__sk_reserve_rx_head(void)
 	return NULL;
 }
 
-static inline bool __sk_reserve_rx_refill(struct page_frag *pfrag)
-{
-	return false;
-}
-
-static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+static inline bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 {
 	return false;
 }
@@ -78,15 +72,16 @@ static inline gfp_t sk_reserve_rx_gfp(gfp_t gfp)
 
 /**
  * sk_reserve_rx_page - a page for a receive ring, from the reserve
+ * @gfp: of the ordinary allocation; which zones the device can reach
  *
  * For when an ordinary allocation has failed. Freeing it uncharges it.
  *
  * Context: Any but NMI.
  * Return: the page, marked pfmemalloc, or %NULL.
  */
-static inline struct page *sk_reserve_rx_page(void)
+static inline struct page *sk_reserve_rx_page(gfp_t gfp)
 {
-	return sk_reserve_active() ? __sk_reserve_rx_page() : NULL;
+	return sk_reserve_active() ? __sk_reserve_rx_page(gfp) : NULL;
 }
 
 /**
@@ -119,6 +114,25 @@ static inline struct sk_buff *sk_reserve_rx_head(void)
 }
 
 /**
+ * sk_reserve_keeps - does a packet's head belong to the reserve?
+ * @skb: the head, about to be put aside for reuse
+ *
+ * Every packet with such a head is marked pfmemalloc.
+ *
+ * Context: Any.
+ * Return: true if @skb must be freed instead.
+ */
+static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+{
+#ifdef CONFIG_MEM_RESERVE
+	return static_branch_unlikely(&slab_reserve_key) &&
+	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
+#else
+	return false;
+#endif
+}
+
+/**
  * skb_page_frag_refill_rx - skb_page_frag_refill() for a receive ring
  * @sz: bytes wanted, at most %PAGE_SIZE
  * @pfrag: the ring's page fragment
@@ -140,7 +154,7 @@ static inline bool skb_page_frag_refill_rx(unsigned int sz,
 		pfrag->page = NULL;
 	}
 	return likely(skb_page_frag_refill(sz, pfrag, gfp)) ||
-	       (sk_reserve_active() && __sk_reserve_rx_refill(pfrag));
+	       (sk_reserve_active() && __sk_reserve_rx_refill(pfrag, gfp));
 }
 
 /**

@@ -28,6 +28,7 @@
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/reserve.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <net/dst.h>
 #include <net/hotdata.h>
@@ -64,9 +65,10 @@ static LIST_HEAD(sk_reserves);
 
 /* Drawing */
 
-struct page *__sk_reserve_rx_page(void)
+struct page *__sk_reserve_rx_page(gfp_t gfp)
 {
-	return mem_reserve_draw_page(&ring_reserve, GFP_ATOMIC | __GFP_NOWARN);
+	return mem_reserve_draw_page(&ring_reserve, GFP_ATOMIC | __GFP_NOWARN |
+						    (gfp & GFP_ZONEMASK));
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_page);
 
@@ -76,14 +78,14 @@ void *__sk_reserve_rx_frag(unsigned int size)
 
 	if (size > PAGE_SIZE)
 		return NULL;
-	page = __sk_reserve_rx_page();
+	page = __sk_reserve_rx_page(0);
 	return page ? page_address(page) : NULL;
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_frag);
 
-bool __sk_reserve_rx_refill(struct page_frag *pfrag)
+bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 {
-	struct page *page = __sk_reserve_rx_page();
+	struct page *page = __sk_reserve_rx_page(gfp);
 
 	if (!page)
 		return false;
@@ -102,18 +104,6 @@ struct sk_buff *__sk_reserve_rx_head(void)
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_head);
 
-/**
- * sk_reserve_keeps - does a packet's head belong to the reserve?
- * @skb: the head, about to be put aside for reuse
- *
- * Context: Any.
- * Return: true if @skb must be freed instead.
- */
-bool sk_reserve_keeps(const struct sk_buff *skb)
-{
-	return slab_reserve_object(skb);
-}
-
 /* Demands */
 
 static struct sk_reserve *sk_reserve_find(const struct sock *sk)
@@ -126,15 +116,25 @@ static struct sk_reserve *sk_reserve_find(const struct sock *sk)
 	return NULL;
 }
 
-/* Is @res the first on the list that uses its device? Only that one counts. */
-static bool sk_reserve_counts_dev(const struct sk_reserve *res)
+/*
+ * What @res adds: its own part and, if it is the first on the list for its
+ * device, the most that anybody asks for the rings of that device.
+ */
+static unsigned long sk_reserve_part(const struct sk_reserve *res)
 {
 	const struct sk_reserve *pos;
+	unsigned long dev_pages = 0;
+	bool first = true;
 
-	list_for_each_entry(pos, &sk_reserves, list)
-		if (pos->dev == res->dev)
-			return pos == res;
-	return false;
+	list_for_each_entry(pos, &sk_reserves, list) {
+		if (pos->dev != res->dev)
+			continue;
+		if (first && pos != res)
+			return res->sk_pages;
+		first = false;
+		dev_pages = max(dev_pages, pos->dev_pages);
+	}
+	return res->sk_pages + dev_pages;
 }
 
 static unsigned long sk_reserve_pages(void)
@@ -142,45 +142,54 @@ static unsigned long sk_reserve_pages(void)
 	const struct sk_reserve *pos;
 	unsigned long pages = 0;
 
-	list_for_each_entry(pos, &sk_reserves, list) {
-		pages += pos->sk_pages;
-		if (sk_reserve_counts_dev(pos))
-			pages += pos->dev_pages;
-	}
+	list_for_each_entry(pos, &sk_reserves, list)
+		pages += sk_reserve_part(pos);
 	return pages;
 }
 
-/* Set the demands to what the list asks for: all of them, or none. */
-static int sk_reserve_update(void)
+/*
+ * Each buffer that arrives needs a head, and two may share a page. Without
+ * reserve slabs (debug options, say) heads are ordinary ones.
+ */
+static int sk_reserve_set_heads(unsigned long pages)
+{
+	int err = mem_reserve_kmem_cache_set(&heads_reserve,
+					     net_hotdata.skbuff_cache,
+					     2 * pages);
+
+	if (err != -EOPNOTSUPP)
+		return err;
+	pr_warn_once("no packet heads can be set aside with these slab options\n");
+	return 0;
+}
+
+/* Set both demands: what was set before is in force if this fails. */
+static int sk_reserve_set(unsigned long pages)
 {
 	unsigned long old = ring_reserve.pages.limit;
-	unsigned long pages = sk_reserve_pages();
 	int err;
 
 	err = mem_reserve_pages_set(&ring_reserve, pages);
 	if (err)
 		return err;
-	/* Each buffer that arrives needs one head. */
-	err = mem_reserve_kmem_cache_set(&heads_reserve,
-					 net_hotdata.skbuff_cache, pages);
-	if (err && mem_reserve_pages_set(&ring_reserve, old))
-		pr_warn("ring keeps %lu pages more than it needs\n",
-			pages - old);
+	err = sk_reserve_set_heads(pages);
+	if (err)
+		mem_reserve_pages_set(&ring_reserve, old);
 	return err;
 }
 
 static void sk_reserve_size(struct sk_reserve *res, struct sock *sk)
 {
-	struct dst_entry *dst = sk_dst_get(sk);
-	unsigned int queues = 1;
+	unsigned int queues = sk->sk_family != AF_UNIX;
+	struct dst_entry *dst;
 
-	if (sk->sk_family == AF_UNIX) {
-		queues = 0;
-	} else if (dst) {
-		res->dev = dst->dev;
-		queues = dst->dev->real_num_rx_queues;
-		dst_release(dst);
+	rcu_read_lock();
+	dst = rcu_dereference(sk->sk_dst_cache);
+	if (dst) {
+		res->dev = dst_dev_rcu(dst);
+		queues = res->dev->real_num_rx_queues;
 	}
+	rcu_read_unlock();
 	res->dev_pages = queues * SK_RESERVE_RING_PAGES;
 	res->sk_pages = DIV_ROUND_UP(READ_ONCE(sk->sk_rcvbuf), PAGE_SIZE);
 }
@@ -195,7 +204,8 @@ static int sk_reserve_add(struct sk_reserve *res)
 	if (err)
 		return err;
 	list_add(&res->list, &sk_reserves);
-	err = sk_reserve_update();
+	/* More than is needed may be in use still, see sk_reserve_disconnect(). */
+	err = sk_reserve_set(max(sk_reserve_pages(), ring_reserve.pages.limit));
 	if (err)
 		list_del(&res->list);
 	if (list_empty(&sk_reserves))
@@ -207,31 +217,36 @@ static int sk_reserve_add(struct sk_reserve *res)
  * sk_reserve_connect - set aside what a SOCK_MEMALLOC socket needs
  * @sk: the socket, held by the caller until sk_reserve_disconnect()
  *
- * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
- * allows.
+ * Does not wait for I/O: it may be a reconnect of the very device that pages
+ * are written to, or hold up one.
+ *
+ * Context: Process. Sleeps, and reclaims without I/O.
  * Return: 0, or a negative error after saying in the log how much was missing;
  * what was set aside for others is as it was.
  */
 int sk_reserve_connect(struct sock *sk)
 {
+	unsigned int noio = memalloc_noio_save();
 	struct sk_reserve *res;
-	int err;
+	int err = -ENOMEM;
 
 	res = kzalloc(sizeof(*res), GFP_KERNEL);
 	if (!res)
-		return -ENOMEM;
+		goto out;
 	res->sk = sk;
 	sk_reserve_size(res, sk);
 
-	guard(mutex)(&sk_reserve_mutex);
-
+	mutex_lock(&sk_reserve_mutex);
 	err = sk_reserve_add(res);
+	mutex_unlock(&sk_reserve_mutex);
 	if (err) {
 		pr_warn("connection refused: %lu KB for its receive buffers cannot be set aside (%pe), free some memory and connect again\n",
 			(res->dev_pages + res->sk_pages) << (PAGE_SHIFT - 10),
 			ERR_PTR(err));
 		kfree(res);
 	}
+out:
+	memalloc_noio_restore(noio);
 	return err;
 }
 
@@ -253,14 +268,15 @@ void sk_reserve_disconnect(struct sock *sk)
 	list_del(&res->list);
 	kfree(res);
 
-	if (list_empty(&sk_reserves)) {
-		mem_reserve_disconnect(&network_reserve);
-		/* Not connected, and so nothing that could fail */
-		sk_reserve_update();
-	} else if (sk_reserve_update()) {
-		/* More is in use right now: the next change tries again. */
-		pr_debug("still as large as before\n");
+	if (!list_empty(&sk_reserves)) {
+		/* -EBUSY if more is in use: the next socket to go tries again. */
+		sk_reserve_set(sk_reserve_pages());
+		return;
 	}
+	/* Whoever saw sk_reserve_active() in softirq is done with the heads. */
+	synchronize_net();
+	mem_reserve_disconnect(&network_reserve);
+	sk_reserve_set(0);
 }
 
 static int __init sk_reserve_init(void)

@@ -32,7 +32,7 @@
 #define READ_TOTAL	(8 * 1024 * 1024)
 #define DRAIN_TRIES	80	/* twice a second: fragments live for 30 s */
 #define SETTLE_TRIES	45	/* once a second */
-#define SETTLE_SLACK	1024	/* pages; the host states the tolerance it accepts */
+#define SETTLE_SLACK	512	/* pages not waited for; the host states what it tolerates */
 
 struct rig_config config = {
 	.role = "client", .addr = "10.0.2.15", .server = "10.0.2.2", .port = "10809",
@@ -287,7 +287,7 @@ static unsigned long pages_settle(unsigned long before)
 	unsigned long after = pages_free();
 	int i;
 
-	for (i = 0; i < SETTLE_TRIES && after + SETTLE_SLACK / 4 < before; i++) {
+	for (i = 0; i < SETTLE_TRIES && after + SETTLE_SLACK < before; i++) {
 		sleep(1);
 		after = pages_free();
 	}
