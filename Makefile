@@ -42,6 +42,7 @@ help:
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make kunit             KUnit of our code under user-mode Linux'
+	@echo '  make mutants           break the code on purpose, see KUnit notice (long)'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
 	@echo '  make clean             remove build/, but keep the compiler cache'
@@ -49,7 +50,7 @@ help:
 	@echo
 	@echo 'KERNEL_SRC=dir-or-tarball uses another 6.12.y than that of Debian.'
 
-.PHONY: deps tree kernel-unmodified kernel-reserve refresh style kunit
+.PHONY: deps tree kernel-unmodified kernel-reserve refresh style kunit mutants
 deps:
 	@scripts/deps.sh
 
@@ -68,6 +69,9 @@ style:
 
 kunit:
 	@scripts/kunit.sh
+
+mutants:
+	@scripts/mutants.sh
 
 .PHONY: rig-selftest scripts-test scenario scenarios demo check
 rig-selftest: kernel-reserve

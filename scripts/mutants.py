@@ -68,7 +68,10 @@ MUTANTS = {
         ("\tif (is_migrate_reserve(migratetype))\n\t\tmem_reserve_put(page, order);",
          "\tif (0)\n\t\tmem_reserve_put(page, order);")]),
     "slab-for-each-object": ("Exact", SLUB, [
-        ("if (slab->slab_cache == s && slab->freelist)", "if (0)")]),
+        ("if (slab->slab_cache == s && slab->freelist &&", "if (0 && slab->freelist &&")]),
+    "slab-of-another-node": ("Balanced", SLUB, [
+        ("slab->freelist &&\n\t\t    mem_reserve_owns(res, folio_page(slab_folio(slab), 0)))",
+         "slab->freelist)")]),
     "slab-kept-when-empty": ("Balanced", SLUB, [
         ("\tif (!slab->inuse) {\n\t\tlist_del(&slab->slab_list);",
          "\tif (0) {\n\t\tlist_del(&slab->slab_list);")]),

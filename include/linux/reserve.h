@@ -95,6 +95,7 @@ bool __slab_reserve_object(const void *object);
  * Then it is not to be kept for reuse.
  *
  * Context: Any.
+ * Return: true if it does.
  */
 static inline bool slab_reserve_object(const void *object)
 {

@@ -779,6 +779,62 @@ static void reserve_test_object_orphan(struct kunit *test)
 	kmem_cache_destroy(s);
 }
 
+/*
+ * An object that outlives its node does not serve another: connected again,
+ * what is charged and what is uncharged are the same.
+ */
+static void reserve_test_object_foreign(struct kunit *test)
+{
+	struct reserve_test *t = test->priv;
+	void *old, *a, *b;
+	struct kmem_cache *s;
+
+	s = kmem_cache_create("reserve_kunit", 256, 0, SLAB_NO_MERGE, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->a, s, 3));
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->b, s, 3));
+	connect_top(test);
+	hog_all(test, &t->hog);
+	old = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
+	hog_free(&t->hog);
+	mem_reserve_disconnect(&t->top);
+	connect_top(test);
+
+	hog_all(test, &t->hog);
+	a = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
+	b = kmem_cache_alloc_reserve(&t->b, s, GFP_ATOMIC);
+	hog_free(&t->hog);
+	KUNIT_ASSERT_NOT_NULL(test, old);
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 1UL);
+	KUNIT_EXPECT_EQ(test, t->b.objects.usage, 1UL);
+	kmem_cache_free(s, a);
+	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 0UL);
+	KUNIT_EXPECT_EQ(test, t->b.objects.usage, 1UL);
+	kmem_cache_free(s, b);
+	kmem_cache_free(s, old);
+	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 0UL);
+	mem_reserve_disconnect(&t->top);
+	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 0));
+	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->b, 0));
+	kmem_cache_destroy(s);
+}
+
+/* A cache that cannot have reserve slabs is refused beforehand. */
+static void reserve_test_cache_refused(struct kunit *test)
+{
+	struct reserve_test *t = test->priv;
+	struct kmem_cache *s;
+
+	s = kmem_cache_create("reserve_kunit", 256, 0,
+			      SLAB_NO_MERGE | SLAB_TYPESAFE_BY_RCU, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, mem_reserve_kmem_cache_set(&t->a, s, 3));
+	KUNIT_EXPECT_EQ(test, t->a.pages.limit, LEAF_PAGES);
+	kmem_cache_destroy(s);
+}
+
 static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_tree),
 	KUNIT_CASE(reserve_test_limit),
@@ -802,6 +858,8 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_kmalloc_refused),
 	KUNIT_CASE_SLOW(reserve_test_objects),
 	KUNIT_CASE_SLOW(reserve_test_object_orphan),
+	KUNIT_CASE_SLOW(reserve_test_object_foreign),
+	KUNIT_CASE(reserve_test_cache_refused),
 	{}
 };
 
