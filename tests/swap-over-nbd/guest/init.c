@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -26,6 +27,7 @@
 
 #include "rig.h"
 
+#define KLOG_READ_ALL	3	/* SYSLOG_ACTION_READ_ALL, for which libc has no name */
 #define NBD		"/dev/nbd0"
 #define DISCARD_PORT	9
 #define READ_SIZE	(64 * 1024)
@@ -163,10 +165,10 @@ static void options_read(void)
 		config.procs = RIG_MAX_PROCS;
 }
 
-/* rig.sysctl=vm.min_free_kbytes=2048,net.ipv4.ipfrag_time=5 */
+/* rig.sysctl=vm.min_free_kbytes=2048,net.ipv4.tcp_rmem=4096+8192+8192 */
 static void sysctls_apply(void)
 {
-	char path[256], *word, *save, *value, *dot;
+	char path[256], *word, *save, *value, *dot, *plus;
 
 	for (word = strtok_r(sysctls, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
 		value = strchr(word, '=');
@@ -175,6 +177,9 @@ static void sysctls_apply(void)
 		*value++ = '\0';
 		while ((dot = strchr(word, '.')))
 			*dot = '/';
+		/* The command line has no blanks to spare. */
+		while ((plus = strchr(value, '+')))
+			*plus = ' ';
 		snprintf(path, sizeof(path), "/proc/sys/%s", word);
 		if (put_file(path, value))
 			die("sysctl %s", word);
@@ -221,6 +226,23 @@ static int run(char *const argv[])
  * No -timeout: a request on a slow server is waited for, and the connection
  * never given up. With netlink the client is done when the kernel has the socket.
  */
+/* The kernel's own sentence with @words, if it has one, after a colon. */
+static const char *kernel_says(const char *words)
+{
+	static char log[1 << 16], text[256];
+	int len = klogctl(KLOG_READ_ALL, log, sizeof(log) - 1);
+	char *line;
+
+	errno = 0;
+	log[len > 0 ? len : 0] = '\0';
+	line = strstr(log, words);
+	if (!line)
+		return "";
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(text, sizeof(text), ": %s", line);
+	return text;
+}
+
 static void connect_nbd(void)
 {
 	char *argv[] = { "/usr/sbin/nbd-client", "-N", "swap", config.server, config.port,
@@ -228,7 +250,8 @@ static void connect_nbd(void)
 
 	errno = 0;
 	if (run(argv))
-		die("nbd-client could not connect to the server");
+		die("nbd-client could not connect to the server%s",
+		    kernel_says("connection refused"));
 	shared->rescan++;
 }
 

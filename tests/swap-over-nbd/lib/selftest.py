@@ -51,6 +51,8 @@ def _cases(port: int) -> list[Case]:
         Case("corrupt", ["self-corrupt"], "1 pages did not hold what was written", "corrupt"),
         Case("boot", ["self-boot"], "the kernel ended before its init", "boot"),
         Case("dead-server", ["self-dead"], "nbd-client could not connect to the server", "fail"),
+        Case("no-memory", ["self-nomem"],
+             "KB for its receive buffers cannot be set aside", "fail"),
         Case("option", ["self-option"], "the kernel lacks CONFIG_RIG_SELFTEST_ABSENT", "skip"),
         Case("port-in-use", ["--port", str(port), "self-ok"], f"port {port} is in use", "fail"),
         Case("missing-tool", ["self-ok"], "qemu-system-x86_64 is missing: install the package",
