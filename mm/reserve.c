@@ -30,6 +30,7 @@
 #include <linux/mutex.h>
 #include <linux/page-isolation.h>
 #include <linux/reserve.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
@@ -269,7 +270,8 @@ static struct mem_reserve **block_owner(struct mem_reserve_block *block,
 
 /*
  * A demand may be refused, so this neither invokes the OOM killer nor takes
- * what is below the watermarks, which alloc_contig_pages() cannot be told.
+ * what is below the watermarks. alloc_contig_pages() cannot be told so, and it
+ * waits for writeback whatever the flags say: not where I/O is not allowed.
  */
 static struct page *block_alloc_pages(void)
 {
@@ -279,7 +281,8 @@ static struct page *block_alloc_pages(void)
 	page = alloc_pages(gfp | __GFP_NOMEMALLOC | __GFP_RETRY_MAYFAIL,
 			   pageblock_order);
 #ifdef CONFIG_CONTIG_ALLOC
-	if (!page && !(current->flags & PF_MEMALLOC))
+	if (!page && !(current->flags & PF_MEMALLOC) &&
+	    current_gfp_context(gfp) & __GFP_IO)
 		page = alloc_contig_pages(pageblock_nr_pages, gfp,
 					  numa_mem_id(), NULL);
 #endif
@@ -291,7 +294,7 @@ static struct mem_reserve_block *block_alloc(void)
 	struct mem_reserve_block *block;
 
 	block = kvzalloc(struct_size(block, owner, pageblock_nr_pages),
-			 GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NORETRY |
+			 GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_RETRY_MAYFAIL |
 			 __GFP_NOWARN);
 	if (!block)
 		return NULL;
@@ -626,7 +629,7 @@ static gfp_t gfp_before_reserve(gfp_t gfp)
 struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 				 unsigned int order)
 {
-	bool had_room = false;
+	bool room, had_room = false;
 	struct page *page;
 
 	do {
@@ -637,10 +640,11 @@ struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 		if (page || !gfpflags_allow_blocking(gfp))
 			return page;
 		/* Room, but no run of pages: what comes back may not help. */
-		if (had_room)
+		room = mem_reserve_room(res, 1UL << order, false);
+		if (room && had_room)
 			return NULL;
-		had_room = mem_reserve_room(res, 1UL << order, false);
-	} while (had_room || !mem_reserve_wait(res, 1UL << order, false));
+		had_room = room;
+	} while (room || !mem_reserve_wait(res, 1UL << order, false));
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(alloc_pages_reserve);

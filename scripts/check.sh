@@ -44,7 +44,9 @@ stage() {
 	children=()
 	# The line is read from the log, which tee may still be writing.
 	sleep 0.2
-	count=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1) || true
+	# In KTAP it is a comment.
+	count=$(grep -oP '^(# )?\K[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" |
+		tail -n 1) || true
 	if [[ -n $count ]]; then
 		p=$(cut -d' ' -f1 <<<"$count") f=$(cut -d' ' -f3 <<<"$count")
 		s=$(cut -s -d' ' -f5 <<<"$count")

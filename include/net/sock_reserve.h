@@ -12,6 +12,8 @@
 
 #ifdef CONFIG_MEM_RESERVE
 
+DECLARE_STATIC_KEY_FALSE(sk_reserve_key);
+
 int sk_reserve_connect(struct sock *sk);
 void sk_reserve_disconnect(struct sock *sk);
 
@@ -53,7 +55,11 @@ static inline bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 /* Does the network have a reserve, so that receive buffers come from it? */
 static inline bool sk_reserve_active(void)
 {
-	return IS_ENABLED(CONFIG_MEM_RESERVE) && sk_memalloc_socks();
+#ifdef CONFIG_MEM_RESERVE
+	return static_branch_unlikely(&sk_reserve_key);
+#else
+	return false;
+#endif
 }
 
 /*
@@ -63,11 +69,9 @@ static inline bool sk_reserve_active(void)
  */
 static inline gfp_t sk_reserve_rx_gfp(gfp_t gfp)
 {
-	if (sk_reserve_active())
-		return gfp | __GFP_NOMEMALLOC;
-	if (sk_memalloc_socks())
-		return gfp | __GFP_MEMALLOC;
-	return gfp;
+	if (!sk_memalloc_socks())
+		return gfp;
+	return gfp | (sk_reserve_active() ? __GFP_NOMEMALLOC : __GFP_MEMALLOC);
 }
 
 /**

@@ -28,8 +28,10 @@
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
 #include <linux/reserve.h>
-#include <linux/sched/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/hotdata.h>
 #include <net/sock.h>
@@ -59,9 +61,21 @@ static struct mem_reserve receive_reserve;
 static struct mem_reserve ring_reserve;
 static struct mem_reserve heads_reserve;
 
-/* Protects the list, and orders changes to the demands */
+/* Is the subtree connected? */
+DEFINE_STATIC_KEY_FALSE(sk_reserve_key);
+EXPORT_SYMBOL_GPL(sk_reserve_key);
+
+/*
+ * The list is under the spinlock, and so a socket can be taken off it whoever
+ * is waiting for memory. The mutex orders changes to the demands; its holder
+ * may wait for I/O, and so nobody waits for it who may not.
+ */
+static DEFINE_SPINLOCK(sk_reserve_lock);
 static DEFINE_MUTEX(sk_reserve_mutex);
 static LIST_HEAD(sk_reserves);
+
+static void sk_reserve_shrink_fn(struct work_struct *work);
+static DECLARE_WORK(sk_reserve_shrink_work, sk_reserve_shrink_fn);
 
 /* Drawing */
 
@@ -110,6 +124,8 @@ static struct sk_reserve *sk_reserve_find(const struct sock *sk)
 {
 	struct sk_reserve *pos;
 
+	lockdep_assert_held(&sk_reserve_lock);
+
 	list_for_each_entry(pos, &sk_reserves, list)
 		if (pos->sk == sk)
 			return pos;
@@ -142,8 +158,10 @@ static unsigned long sk_reserve_pages(void)
 	const struct sk_reserve *pos;
 	unsigned long pages = 0;
 
+	spin_lock(&sk_reserve_lock);
 	list_for_each_entry(pos, &sk_reserves, list)
 		pages += sk_reserve_part(pos);
+	spin_unlock(&sk_reserve_lock);
 	return pages;
 }
 
@@ -164,7 +182,7 @@ static int sk_reserve_set_heads(unsigned long pages)
 }
 
 /* Set both demands: what was set before is in force if this fails. */
-static int sk_reserve_set(unsigned long pages)
+static int sk_reserve_grow(unsigned long pages)
 {
 	unsigned long old = ring_reserve.pages.limit;
 	int err;
@@ -176,6 +194,16 @@ static int sk_reserve_set(unsigned long pages)
 	if (err)
 		mem_reserve_pages_set(&ring_reserve, old);
 	return err;
+}
+
+/*
+ * Never takes memory. If more is in use than will be promised, things stay as
+ * they are, and the next socket that goes tries again.
+ */
+static void sk_reserve_shrink(unsigned long pages)
+{
+	if (!sk_reserve_set_heads(pages))
+		mem_reserve_pages_set(&ring_reserve, pages);
 }
 
 static void sk_reserve_size(struct sk_reserve *res, struct sock *sk)
@@ -194,89 +222,142 @@ static void sk_reserve_size(struct sk_reserve *res, struct sock *sk)
 	res->sk_pages = DIV_ROUND_UP(READ_ONCE(sk->sk_rcvbuf), PAGE_SIZE);
 }
 
-/* With the first socket the subtree is connected, empty; then it grows. */
+static void sk_reserve_down(void)
+{
+	static_branch_disable(&sk_reserve_key);
+	mem_reserve_disconnect(&network_reserve);
+	/* Until nobody has a head in hand that was charged before */
+	synchronize_net();
+	sk_reserve_shrink(0);
+}
+
+/*
+ * With the first socket the subtree is connected, empty; then it grows. Takes
+ * @res over if it returns 0.
+ */
 static int sk_reserve_add(struct sk_reserve *res)
 {
+	unsigned long pages;
+	bool known;
 	int err;
+
+	lockdep_assert_held(&sk_reserve_mutex);
 
 	err = network_reserve.parent ? 0 :
 	      mem_reserve_connect(&network_reserve, &mem_reserve_root);
 	if (err)
 		return err;
-	list_add(&res->list, &sk_reserves);
-	/* More than is needed may be in use still, see sk_reserve_disconnect(). */
-	err = sk_reserve_set(max(sk_reserve_pages(), ring_reserve.pages.limit));
-	if (err)
-		list_del(&res->list);
+
+	spin_lock(&sk_reserve_lock);
+	known = sk_reserve_find(res->sk);
+	if (!known)
+		list_add(&res->list, &sk_reserves);
+	spin_unlock(&sk_reserve_lock);
+	if (known) {
+		kfree(res);
+		return 0;
+	}
+
+	/* More than is needed may be in use still, see sk_reserve_shrink(). */
+	pages = max(sk_reserve_pages(), ring_reserve.pages.limit);
+	err = sk_reserve_grow(pages);
+	if (!err) {
+		static_branch_enable(&sk_reserve_key);
+		return 0;
+	}
+
+	spin_lock(&sk_reserve_lock);
+	list_del(&res->list);
+	spin_unlock(&sk_reserve_lock);
 	if (list_empty(&sk_reserves))
-		mem_reserve_disconnect(&network_reserve);
+		sk_reserve_down();
 	return err;
+}
+
+/* -EAGAIN if the mutex is busy and its holder may wait for what waits for us */
+static int sk_reserve_mutex_lock(void)
+{
+	if (!(current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))) {
+		mutex_lock(&sk_reserve_mutex);
+		return 0;
+	}
+	return mutex_trylock(&sk_reserve_mutex) ? 0 : -EAGAIN;
 }
 
 /**
  * sk_reserve_connect - set aside what a SOCK_MEMALLOC socket needs
- * @sk: the socket, held by the caller until sk_reserve_disconnect()
+ * @sk: the socket, not freed before sk_reserve_disconnect()
  *
- * Does not wait for I/O: it may be a reconnect of the very device that pages
- * are written to, or hold up one.
+ * For sk_set_memalloc(), and for those who set the flag before they have a
+ * route, which tells the device.
  *
- * Context: Process. Sleeps, and reclaims without I/O.
- * Return: 0, or a negative error after saying in the log how much was missing;
- * what was set aside for others is as it was.
+ * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
+ * allows. The reconnect of what pages are written to needs a scope of
+ * memalloc_noio_save().
+ * Return: 0, also if that was done before, or a negative error after saying in
+ * the log how much was missing; what was set aside for others is as it was.
  */
 int sk_reserve_connect(struct sock *sk)
 {
-	unsigned int noio = memalloc_noio_save();
 	struct sk_reserve *res;
-	int err = -ENOMEM;
+	unsigned long pages;
+	int err;
 
 	res = kzalloc(sizeof(*res), GFP_KERNEL);
 	if (!res)
-		goto out;
+		return -ENOMEM;
 	res->sk = sk;
 	sk_reserve_size(res, sk);
 
-	mutex_lock(&sk_reserve_mutex);
-	err = sk_reserve_add(res);
-	mutex_unlock(&sk_reserve_mutex);
+	pages = res->dev_pages + res->sk_pages;
+	err = sk_reserve_mutex_lock();
+	if (!err) {
+		err = sk_reserve_add(res);
+		mutex_unlock(&sk_reserve_mutex);
+	}
 	if (err) {
 		pr_warn("connection refused: %lu KB for its receive buffers cannot be set aside (%pe), free some memory and connect again\n",
-			(res->dev_pages + res->sk_pages) << (PAGE_SHIFT - 10),
-			ERR_PTR(err));
+			pages << (PAGE_SHIFT - 10), ERR_PTR(err));
 		kfree(res);
 	}
-out:
-	memalloc_noio_restore(noio);
 	return err;
+}
+EXPORT_SYMBOL_GPL(sk_reserve_connect);
+
+static void sk_reserve_shrink_fn(struct work_struct *work)
+{
+	guard(mutex)(&sk_reserve_mutex);
+
+	if (!network_reserve.parent)
+		return;
+	if (list_empty(&sk_reserves))
+		sk_reserve_down();
+	else
+		sk_reserve_shrink(sk_reserve_pages());
 }
 
 /**
  * sk_reserve_disconnect - give back what was set aside for a socket
  * @sk: the socket; nothing happens if nothing was
  *
- * Context: Process. Sleeps, does not allocate.
+ * The memory follows in a moment, from a workqueue: this is called where a
+ * connection is being mended, and must not wait for those who make one.
+ *
+ * Context: Process. Does not sleep.
  */
 void sk_reserve_disconnect(struct sock *sk)
 {
 	struct sk_reserve *res;
 
-	guard(mutex)(&sk_reserve_mutex);
-
+	spin_lock(&sk_reserve_lock);
 	res = sk_reserve_find(sk);
-	if (!res)
-		return;
-	list_del(&res->list);
-	kfree(res);
+	if (res)
+		list_del(&res->list);
+	spin_unlock(&sk_reserve_lock);
 
-	if (!list_empty(&sk_reserves)) {
-		/* -EBUSY if more is in use: the next socket to go tries again. */
-		sk_reserve_set(sk_reserve_pages());
-		return;
-	}
-	/* Whoever saw sk_reserve_active() in softirq is done with the heads. */
-	synchronize_net();
-	mem_reserve_disconnect(&network_reserve);
-	sk_reserve_set(0);
+	if (res)
+		queue_work(system_unbound_wq, &sk_reserve_shrink_work);
+	kfree(res);
 }
 
 static int __init sk_reserve_init(void)
