@@ -316,7 +316,7 @@ int sk_reserve_connect(struct sock *sk)
 		mutex_unlock(&sk_reserve_mutex);
 	}
 	if (err) {
-		pr_warn("connection refused: %lu KB for its receive buffers cannot be set aside (%pe), free some memory and connect again\n",
+		pr_warn("%lu KB for the receive buffers of a connection cannot be set aside (%pe), free some memory and connect again\n",
 			pages << (PAGE_SHIFT - 10), ERR_PTR(err));
 		kfree(res);
 	}

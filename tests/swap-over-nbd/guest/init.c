@@ -251,7 +251,7 @@ static void connect_nbd(void)
 	errno = 0;
 	if (run(argv))
 		die("nbd-client could not connect to the server%s",
-		    kernel_says("connection refused"));
+		    kernel_says("sock_reserve: "));
 	shared->rescan++;
 }
 
