@@ -60,8 +60,8 @@ MUTANTS = {
         ("WARN_ON_ONCE(!(gfp & __GFP_MEMALLOC) || in_nmi() ||\n\t\t\t "
          "order > PAGE_ALLOC_COSTLY_ORDER)", "WARN_ON_ONCE(in_nmi())")]),
     "anybody-falls-back": ("Floor", ALLOC, [
-        ("page = __rmqueue_smallest(zone, order, MIGRATE_HIGHATOMIC);\n\n\t\t\tif (!page)",
-         "page = __rmqueue_smallest(zone, order, MIGRATE_RESERVE);\n\n\t\t\tif (!page)")]),
+        ("[MIGRATE_UNMOVABLE]   = { MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE   },",
+         "[MIGRATE_UNMOVABLE]   = { MIGRATE_RESERVE,     MIGRATE_MOVABLE   },")]),
     "isolated": ("Floor", ALLOC, [
         ("\tif (is_migrate_reserve(mt))\n\t\treturn 0;\n", "")]),
     "freed-past-the-reserve": ("Balanced", ALLOC, [

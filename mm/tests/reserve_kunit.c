@@ -304,6 +304,8 @@ static void reserve_test_draw_refused(struct kunit *test)
 
 	KUNIT_EXPECT_NULL(test, mem_reserve_draw_page(&t->a, GFP_ATOMIC));
 	connect_top(test);
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, 64));
+	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, GFP_ATOMIC, 0));
 	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 4));
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
 }
