@@ -21,6 +21,28 @@ struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
 bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
+
+/* Does the network have a reserve, so that receive buffers come from it? */
+static inline bool sk_reserve_active(void)
+{
+	return static_branch_unlikely(&sk_reserve_key);
+}
+
+/**
+ * sk_reserve_keeps - does a packet's head belong to the reserve?
+ * @skb: the head, about to be put aside for reuse
+ *
+ * Every packet with such a head is marked pfmemalloc.
+ *
+ * Context: Any.
+ * Return: true if @skb must be freed instead.
+ */
+static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+{
+	return static_branch_unlikely(&slab_reserve_key) &&
+	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
+}
+
 #else
 
 static inline int sk_reserve_connect(struct sock *sk)
@@ -50,17 +72,17 @@ static inline bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 	return false;
 }
 
-#endif /* CONFIG_MEM_RESERVE */
-
-/* Does the network have a reserve, so that receive buffers come from it? */
 static inline bool sk_reserve_active(void)
 {
-#ifdef CONFIG_MEM_RESERVE
-	return static_branch_unlikely(&sk_reserve_key);
-#else
 	return false;
-#endif
 }
+
+static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+{
+	return false;
+}
+
+#endif /* CONFIG_MEM_RESERVE */
 
 /*
  * How receive buffers are asked for while there are SOCK_MEMALLOC sockets:
@@ -115,25 +137,6 @@ static inline void *sk_reserve_rx_frag(unsigned int size)
 static inline struct sk_buff *sk_reserve_rx_head(void)
 {
 	return sk_reserve_active() ? __sk_reserve_rx_head() : NULL;
-}
-
-/**
- * sk_reserve_keeps - does a packet's head belong to the reserve?
- * @skb: the head, about to be put aside for reuse
- *
- * Every packet with such a head is marked pfmemalloc.
- *
- * Context: Any.
- * Return: true if @skb must be freed instead.
- */
-static inline bool sk_reserve_keeps(const struct sk_buff *skb)
-{
-#ifdef CONFIG_MEM_RESERVE
-	return static_branch_unlikely(&slab_reserve_key) &&
-	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
-#else
-	return false;
-#endif
 }
 
 /**
