@@ -37,12 +37,18 @@ help:
 	@echo '  make tree              unpack the kernel, once as it is and once patched'
 	@echo '  make kernel-unmodified build/kernels/unmodified'
 	@echo '  make kernel-reserve    build/kernels/reserve'
+	@echo '  make kernel-debug      build/kernels/debug: the same with lockdep, kmemleak,'
+	@echo '                         injected failures'
 	@echo '  make scenario S=name   boot one scenario (K=reserve or unmodified, SEED=1)'
 	@echo '  make scenarios         list them'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make kunit             KUnit of our code under user-mode Linux'
 	@echo '  make mutants           break the code on purpose, see KUnit notice (long)'
+	@echo '  make modules           tests/modules for K=reserve, unmodified or debug'
+	@echo '  make fastpath          fast paths, instruction by instruction, on both kernels'
+	@echo '  make slab-apart        slabs from below the watermarks, on both kernels'
+	@echo '  make reserve-faults    a million operations while allocations fail'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
 	@echo '  make clean             remove build/, but keep the compiler cache'
@@ -50,7 +56,7 @@ help:
 	@echo
 	@echo 'KERNEL_SRC=dir-or-tarball uses another 6.12.y than that of Debian.'
 
-.PHONY: deps tree kernel-unmodified kernel-reserve refresh style kunit mutants
+.PHONY: deps tree kernel-unmodified kernel-reserve kernel-debug kernel-rt refresh style kunit mutants
 deps:
 	@scripts/deps.sh
 
@@ -58,7 +64,7 @@ tree:
 	@scripts/tree.sh unmodified
 	@scripts/tree.sh reserve
 
-kernel-unmodified kernel-reserve: kernel-%:
+kernel-unmodified kernel-reserve kernel-debug kernel-rt: kernel-%:
 	@scripts/kernel.sh $*
 
 refresh:
@@ -73,8 +79,24 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
+.PHONY: modules fastpath slab-apart reserve-faults
+modules:
+	@[[ " unmodified reserve debug rt " == *" $(K) "* ]] || { echo "make modules: K is unmodified, reserve, debug or rt, not '$(K)'" >&2; exit 2; }
+	@scripts/kernel.sh $(K)
+	@scripts/modules.sh $(K)
+
+fastpath: kernel-unmodified kernel-reserve
+	@scripts/fastpath.sh
+
+slab-apart: kernel-unmodified kernel-reserve
+	@scripts/slab-apart.sh
+
+reserve-faults: kernel-debug
+	@scripts/reserve-faults.sh
+
 .PHONY: rig-selftest scripts-test scenario scenarios demo check
 rig-selftest: kernel-reserve
+	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
 
 scripts-test:

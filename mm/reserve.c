@@ -5,7 +5,7 @@
  * A tree of nodes states demands; they add up to the root, and as many whole
  * pageblocks as that takes are claimed and marked MIGRATE_RESERVE. No fallback
  * list leads there, their free pages are not in NR_FREE_PAGES, and the only
- * way to one of them is mem_reserve_draw(), which charges it first.
+ * way to one of them is item_draw(), which charges it first.
  *
  * Two locks. mem_reserve_mutex orders what sleeps: the shape of the tree, the
  * demands, claiming and giving back blocks, sysfs. mem_reserve_lock orders
@@ -37,6 +37,7 @@
 #include <linux/workqueue.h>
 
 #include "internal.h"
+#include "reserve.h"
 #include "slab.h"
 
 #define CREATE_TRACE_POINTS
@@ -48,7 +49,8 @@
  * @hash: link in mem_reserve_hash, by pageblock number
  * @page: its first page
  * @used: pages of it that are drawn
- * @owner: for each page the node it was drawn for, or %NULL
+ * @order: they were drawn in runs of this order, all of them
+ * @owner: for each page the item it was drawn for, or %NULL
  *
  * All but @list of a block in transit is under mem_reserve_lock.
  */
@@ -57,7 +59,8 @@ struct mem_reserve_block {
 	struct hlist_node hash;
 	struct page *page;
 	unsigned int used;
-	struct mem_reserve *owner[];
+	unsigned int order;
+	struct mem_reserve_item *owner[];
 };
 
 /**
@@ -77,13 +80,29 @@ static LIST_HEAD(mem_reserve_blocks);
 static DEFINE_HASHTABLE(mem_reserve_hash, 8);
 static unsigned long mem_reserve_nr_blocks;
 
+/* Blocks in use, by the order of the runs drawn from them; the rest is unused */
+static unsigned long mem_reserve_blocks_of[MEM_RESERVE_ORDERS];
+static unsigned long mem_reserve_unused;
+
+/* Every item, and every node whose demand covers caches yet to be created */
+static LIST_HEAD(mem_reserve_items);
+static LIST_HEAD(mem_reserve_anys);
+
 static void mem_reserve_trim_fn(struct work_struct *work);
 static DECLARE_WORK(mem_reserve_trim_work, mem_reserve_trim_fn);
+
+static void mem_reserve_adopt_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(mem_reserve_adopt_work, mem_reserve_adopt_fn);
+
+/* How long an object may stay in a reserve slab while memory is plentiful */
+#define MEM_RESERVE_ADOPT_DELAY	HZ
 
 #define MEM_RESERVE_INIT(_node, _name) {			\
 	.name = _name,						\
 	.children = LIST_HEAD_INIT(_node.children),		\
 	.sibling = LIST_HEAD_INIT(_node.sibling),		\
+	.items = LIST_HEAD_INIT(_node.items),			\
+	.any = LIST_HEAD_INIT(_node.any),			\
 	.wait = __WAIT_QUEUE_HEAD_INITIALIZER(_node.wait),	\
 }
 
@@ -93,12 +112,14 @@ struct mem_reserve mem_reserve_root = MEM_RESERVE_INIT(mem_reserve_root,
 EXPORT_SYMBOL_GPL(mem_reserve_root);
 
 /*
- * Pages that are still in use when their node is disconnected are charged
- * here, so that they do not shorten what the others were promised. The limit
- * follows the usage.
+ * Pages that nobody's demand covers any more are charged here: those still in
+ * use when their node is disconnected, and slabs that were adopted. So they
+ * shorten nobody else's promise. The limit follows the usage.
  */
 static struct mem_reserve mem_reserve_orphans =
 	MEM_RESERVE_INIT(mem_reserve_orphans, "orphans");
+
+static struct mem_reserve_item mem_reserve_orphan_items[MEM_RESERVE_ORDERS];
 
 /* Walking the tree */
 
@@ -129,26 +150,43 @@ static bool mem_reserve_below(const struct mem_reserve *res,
 	return res;
 }
 
+/* Is @res part of the tree, all the way up? */
 static bool mem_reserve_connected(const struct mem_reserve *res)
 {
-	return mem_reserve_below(res, &mem_reserve_root);
+	while (res && res != &mem_reserve_root && !res->leaving)
+		res = res->parent;
+	return res == &mem_reserve_root;
 }
 
-/* Does the demand of @res count objects, rather than pages? */
-static bool mem_reserve_has_objects(const struct mem_reserve *res)
+/* The count in the node's own unit */
+static struct mem_reserve_count *own_count(struct mem_reserve *res)
 {
-	return res->objects.limit;
+	return res->unit == MEM_RESERVE_PAGES ? &res->pages : &res->own;
 }
 
-/* Does any node from @top down demand objects of a cache? */
-static bool wants_objects(struct mem_reserve *top)
-{
-	struct mem_reserve *pos;
+/* Items */
 
-	for_each_mem_reserve(pos, top)
-		if (pos->cache)
-			return true;
-	return false;
+static struct mem_reserve_item *item_find(struct list_head *items,
+					  struct kmem_cache *s,
+					  unsigned int order)
+{
+	struct mem_reserve_item *item;
+
+	list_for_each_entry(item, items, list)
+		if (item->cache == s && (s || item->order == order))
+			return item;
+	return NULL;
+}
+
+static void item_init(struct mem_reserve_item *item, struct mem_reserve *res,
+		      struct kmem_cache *s, unsigned int order)
+{
+	item->res = res;
+	item->cache = s;
+	item->order = order;
+	INIT_LIST_HEAD(&item->all);
+	INIT_LIST_HEAD(&item->slabs);
+	INIT_LIST_HEAD(&item->full);
 }
 
 /* Counting, under mem_reserve_lock */
@@ -178,7 +216,7 @@ static void count_sub(struct mem_reserve *res, struct mem_reserve_count *count,
 
 	/*
 	 * Seen for certain: a waiter is on the queue before it takes the lock
-	 * that we hold to look for room, see mem_reserve_room().
+	 * that we hold to look for room, see request_room().
 	 */
 	if (waitqueue_active(&res->wait))
 		wake_up_all(&res->wait);
@@ -188,56 +226,93 @@ static int count_refuse(struct mem_reserve *res,
 			struct mem_reserve_count *count, unsigned long nr)
 {
 	count->failcnt++;
+	/* A line of the demand has no file: the node's own count tells. */
+	if (count != &res->pages && count != own_count(res))
+		own_count(res)->failcnt++;
 	trace_mem_reserve_fail(res, count, nr);
 	return nr > count->limit ? -EINVAL : -ENOMEM;
 }
 
-/* Take @nr pages at @res and at every node above it, or at none. */
-static int charge_pages(struct mem_reserve *res, unsigned long nr)
+/* Take @nr pages for @item, at its node and at every node above, or none. */
+static int charge_pages(struct mem_reserve_item *item, unsigned long nr)
 {
 	struct mem_reserve *pos;
 
 	lockdep_assert_held(&mem_reserve_lock);
 
-	if (!mem_reserve_connected(res))
+	if (item->ending || !mem_reserve_connected(item->res))
 		return -ENODEV;
-	for (pos = res; pos; pos = pos->parent)
+	if (!count_has_room(&item->pages, nr))
+		return count_refuse(item->res, &item->pages, nr);
+	for (pos = item->res; pos; pos = pos->parent)
 		if (!count_has_room(&pos->pages, nr))
 			return count_refuse(pos, &pos->pages, nr);
-	for (pos = res; pos; pos = pos->parent)
+	item->pages.usage += nr;
+	for (pos = item->res; pos; pos = pos->parent)
 		count_add(pos, &pos->pages, nr);
 	return 0;
 }
 
-static void uncharge_pages(struct mem_reserve *res, unsigned long nr)
+static void uncharge_pages(struct mem_reserve_item *item, unsigned long nr)
 {
 	struct mem_reserve *pos;
 
 	lockdep_assert_held(&mem_reserve_lock);
 
-	for (pos = res; pos; pos = pos->parent)
+	if (WARN_ON_ONCE(nr > item->pages.usage))
+		nr = item->pages.usage;
+	item->pages.usage -= nr;
+	for (pos = item->res; pos; pos = pos->parent)
 		count_sub(pos, &pos->pages, nr);
 }
 
-static int charge_objects(struct mem_reserve *res, unsigned long nr)
+/* Take @nr objects of @item, at the item and in the node's own count. */
+static int charge_objects(struct mem_reserve_item *item, unsigned long nr)
 {
+	struct mem_reserve *res = item->res;
+
 	lockdep_assert_held(&mem_reserve_lock);
 
-	if (!mem_reserve_connected(res))
+	if (item->ending || !mem_reserve_connected(res))
 		return -ENODEV;
-	if (!count_has_room(&res->objects, nr))
-		return count_refuse(res, &res->objects, nr);
-	count_add(res, &res->objects, nr);
+	if (!count_has_room(&item->objects, nr))
+		return count_refuse(res, &item->objects, nr);
+	/* Does not overflow: the item's limit keeps it below that of @own. */
+	if (!count_has_room(&res->own, nr * item->weight))
+		return count_refuse(res, &res->own, nr * item->weight);
+	item->objects.usage += nr;
+	count_add(res, &res->own, nr * item->weight);
 	return 0;
 }
 
-/* Change what @res and every node above it may use. */
-static void limit_add(struct mem_reserve *res, long nr)
+static void uncharge_objects(struct mem_reserve_item *item, unsigned long nr)
 {
 	lockdep_assert_held(&mem_reserve_lock);
 
-	for (; res; res = res->parent)
+	if (WARN_ON_ONCE(nr > item->objects.usage))
+		nr = item->objects.usage;
+	item->objects.usage -= nr;
+	count_sub(item->res, &item->res->own, nr * item->weight);
+}
+
+/* Change what @res and every node above it may draw, in runs of @order. */
+static void limit_add(struct mem_reserve *res, unsigned int order, long nr)
+{
+	lockdep_assert_held(&mem_reserve_lock);
+
+	for (; res; res = res->parent) {
 		res->pages.limit += nr;
+		res->by_order[order] += nr;
+	}
+}
+
+static void limits_add(struct mem_reserve *res, const struct mem_reserve *what,
+		       int sign)
+{
+	unsigned int order;
+
+	for (order = 0; order < MEM_RESERVE_ORDERS; order++)
+		limit_add(res, order, sign * (long)what->by_order[order]);
 }
 
 /* Blocks */
@@ -246,6 +321,31 @@ static void limit_add(struct mem_reserve *res, long nr)
 static unsigned long pages_to_blocks(unsigned long pages)
 {
 	return DIV_ROUND_UP(pages, pageblock_nr_pages);
+}
+
+/*
+ * Unused blocks that it may take to draw @by_order. Runs of one order never
+ * share a block with those of another, so that a run that is charged is there:
+ * if every block of an order is full then there are fewer than its demand
+ * fills. Documentation/mm/reserve.rst has the proof.
+ */
+static unsigned long blocks_to_come(const unsigned long *by_order)
+{
+	unsigned long nr = 0, want;
+	unsigned int order;
+
+	for (order = 0; order < MEM_RESERVE_ORDERS; order++) {
+		want = pages_to_blocks(by_order[order]);
+		nr += want - min(want, mem_reserve_blocks_of[order]);
+	}
+	return nr;
+}
+
+static bool blocks_in_surplus(void)
+{
+	lockdep_assert_held(&mem_reserve_lock);
+
+	return mem_reserve_unused > blocks_to_come(mem_reserve_root.by_order);
 }
 
 static struct mem_reserve_block *block_find(unsigned long pfn)
@@ -262,8 +362,8 @@ static struct mem_reserve_block *block_find(unsigned long pfn)
 }
 
 /* The owner entry of a page of @block */
-static struct mem_reserve **block_owner(struct mem_reserve_block *block,
-					unsigned long pfn)
+static struct mem_reserve_item **block_owner(struct mem_reserve_block *block,
+					     unsigned long pfn)
 {
 	return &block->owner[pfn - page_to_pfn(block->page)];
 }
@@ -273,32 +373,29 @@ static struct mem_reserve **block_owner(struct mem_reserve_block *block,
  * what is below the watermarks. alloc_contig_pages() cannot be told so, and it
  * waits for writeback whatever the flags say: not where I/O is not allowed.
  */
-static struct page *block_alloc_pages(void)
+static struct page *block_alloc_pages(gfp_t gfp)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
-	struct page *page;
+	struct page *page = alloc_pages(gfp, pageblock_order);
 
-	page = alloc_pages(gfp | __GFP_NOMEMALLOC | __GFP_RETRY_MAYFAIL,
-			   pageblock_order);
 #ifdef CONFIG_CONTIG_ALLOC
-	if (!page && !(current->flags & PF_MEMALLOC) &&
+	if (!page && gfpflags_allow_blocking(gfp) &&
+	    !(current->flags & PF_MEMALLOC) &&
 	    current_gfp_context(gfp) & __GFP_IO)
-		page = alloc_contig_pages(pageblock_nr_pages, gfp,
+		page = alloc_contig_pages(pageblock_nr_pages,
+					  GFP_KERNEL | __GFP_NOWARN,
 					  numa_mem_id(), NULL);
 #endif
 	return page;
 }
 
-static struct mem_reserve_block *block_alloc(void)
+static struct mem_reserve_block *block_alloc(gfp_t gfp)
 {
 	struct mem_reserve_block *block;
 
-	block = kvzalloc(struct_size(block, owner, pageblock_nr_pages),
-			 GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_RETRY_MAYFAIL |
-			 __GFP_NOWARN);
+	block = kvzalloc(struct_size(block, owner, pageblock_nr_pages), gfp);
 	if (!block)
 		return NULL;
-	block->page = block_alloc_pages();
+	block->page = block_alloc_pages(gfp);
 	if (!block->page) {
 		kvfree(block);
 		return NULL;
@@ -345,28 +442,51 @@ static void block_claim(struct mem_reserve_block *block)
 	spin_unlock_irq(&mem_reserve_lock);
 
 	block_free_pages(block);
+
+	/* Not before its pages are on the lists: a draw may count on it. */
+	spin_lock_irq(&mem_reserve_lock);
+	mem_reserve_unused++;
+	spin_unlock_irq(&mem_reserve_lock);
+}
+
+/* Blocks to claim before the root may promise @by_order on top */
+static unsigned long blocks_missing(const unsigned long *by_order)
+{
+	unsigned long sum[MEM_RESERVE_ORDERS], want;
+	unsigned int order;
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	for (order = 0; order < MEM_RESERVE_ORDERS; order++)
+		sum[order] = mem_reserve_root.by_order[order] + by_order[order];
+	want = blocks_to_come(sum);
+	return want - min(want, mem_reserve_unused);
 }
 
 /*
- * Claim blocks until they hold @pages. All or none: the pages are allocated
+ * Claim blocks for @by_order more pages. All or none: the pages are allocated
  * first, and become a reserve only when the last of them is there.
  */
-static int blocks_claim(unsigned long pages)
+static int blocks_claim(const unsigned long *by_order, gfp_t gfp)
 {
 	struct mem_reserve_block *block, *next;
-	unsigned long want = pages_to_blocks(pages);
-	unsigned long i;
+	unsigned long want, i;
 	LIST_HEAD(blocks);
 
 	lockdep_assert_held(&mem_reserve_mutex);
 
-	for (i = mem_reserve_nr_blocks; i < want; i++) {
-		block = block_alloc();
+	spin_lock_irq(&mem_reserve_lock);
+	want = blocks_missing(by_order);
+	spin_unlock_irq(&mem_reserve_lock);
+	for (i = 0; i < want; i++) {
+		block = block_alloc(gfp);
 		if (!block) {
-			pr_warn("cannot set aside %lu pages: %lu of %lu pageblocks of %lu KB to be had; free some memory or ask for less\n",
-				pages, i, want,
-				pageblock_nr_pages << (PAGE_SHIFT - 10));
 			blocks_free(&blocks);
+			if (gfpflags_allow_blocking(gfp))
+				pr_warn("cannot set aside %lu more pageblocks of %lu KB, only %lu are to be had; free some memory or ask for less\n",
+					want,
+					pageblock_nr_pages << (PAGE_SHIFT - 10),
+					i);
 			return -ENOMEM;
 		}
 		list_add(&block->list, &blocks);
@@ -376,32 +496,59 @@ static int blocks_claim(unsigned long pages)
 	return 0;
 }
 
-/* Pages demanded, those of nodes that are gone left out */
+/* For a demand, which may wait and be refused */
+#define GFP_CLAIM	(GFP_KERNEL | __GFP_NOWARN | __GFP_NOMEMALLOC | \
+			 __GFP_RETRY_MAYFAIL)
+
+/*
+ * For what can be tried again later: waits for nobody, since a connection that
+ * is being mended may wait for mem_reserve_mutex.
+ */
+#define GFP_CLAIM_IDLE	((GFP_KERNEL & ~__GFP_RECLAIM) | __GFP_NOWARN | \
+			 __GFP_NOMEMALLOC)
+
+/* Pages demanded, those of nobody left out */
 static unsigned long mem_reserve_demand(void)
 {
 	return mem_reserve_root.pages.limit - mem_reserve_orphans.pages.limit;
 }
 
-static bool blocks_in_surplus(void)
+/* Move a page from the item that owns it to nobody. */
+static void page_orphan(struct mem_reserve_item **owner)
+{
+	struct mem_reserve_item *orphans;
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	orphans = &mem_reserve_orphan_items[(*owner)->order];
+	uncharge_pages(*owner, 1);
+	orphans->pages.limit++;
+	limit_add(&mem_reserve_orphans, orphans->order, 1);
+	charge_pages(orphans, 1);
+	*owner = orphans;
+}
+
+static void orphans_leave(struct mem_reserve_item *item, unsigned long nr)
 {
 	lockdep_assert_held(&mem_reserve_lock);
 
-	return mem_reserve_nr_blocks >
-	       pages_to_blocks(mem_reserve_root.pages.limit);
+	uncharge_pages(item, nr);
+	item->pages.limit -= nr;
+	limit_add(&mem_reserve_orphans, item->order, -nr);
 }
 
 /*
  * Nobody demands anything any more: the pages still out belong to whoever has
  * them, like any other page.
  */
-static void orphans_adopt(void)
+static void orphans_release(void)
 {
-	unsigned long nr = mem_reserve_orphans.pages.usage;
+	struct mem_reserve_item *item;
 
 	lockdep_assert_held(&mem_reserve_lock);
 
-	uncharge_pages(&mem_reserve_orphans, nr);
-	limit_add(&mem_reserve_orphans, -nr);
+	list_for_each_entry(item, &mem_reserve_orphans.items, list)
+		orphans_leave(item, item->pages.usage);
 }
 
 /* A block that can be given back; one with pages out only if nobody minds. */
@@ -417,6 +564,17 @@ static struct mem_reserve_block *block_spare(bool used_too)
 	return NULL;
 }
 
+static void block_release(struct mem_reserve_block *block)
+{
+	reserve_release_block(block->page);
+	hash_del(&block->hash);
+	mem_reserve_nr_blocks--;
+	if (block->used)
+		mem_reserve_blocks_of[block->order]--;
+	else
+		mem_reserve_unused--;
+}
+
 /* Give back the blocks that no demand needs. */
 static void blocks_trim(void)
 {
@@ -429,22 +587,18 @@ static void blocks_trim(void)
 	spin_lock_irq(&mem_reserve_lock);
 	last = !mem_reserve_demand();
 	if (last)
-		orphans_adopt();
-	while (blocks_in_surplus()) {
+		orphans_release();
+	while (last || blocks_in_surplus()) {
 		block = block_spare(last);
 		if (!block)
-			break;	/* mem_reserve_put() will call us again */
-		reserve_release_block(block->page);
-		hash_del(&block->hash);
+			break;
+		block_release(block);
 		list_move(&block->list, &spare);
-		mem_reserve_nr_blocks--;
 	}
 	spin_unlock_irq(&mem_reserve_lock);
 
 	list_for_each_entry_safe(block, next, &spare, list)
 		kvfree(block);
-	if (!wants_objects(&mem_reserve_root))
-		slab_reserve_disable();
 }
 
 static void mem_reserve_trim_fn(struct work_struct *work)
@@ -456,7 +610,7 @@ static void mem_reserve_trim_fn(struct work_struct *work)
 /* Drawing pages and getting them back */
 
 static void owners_set(struct page *page, unsigned int order,
-		       struct mem_reserve *res)
+		       struct mem_reserve_item *item)
 {
 	unsigned long pfn = page_to_pfn(page);
 	struct mem_reserve_block *block = block_find(pfn);
@@ -464,69 +618,135 @@ static void owners_set(struct page *page, unsigned int order,
 
 	if (WARN_ON_ONCE(!block))
 		return;
+	if (!block->used) {
+		block->order = order;
+		mem_reserve_blocks_of[order]++;
+		mem_reserve_unused--;
+	}
 	for (i = 0; i < 1UL << order; i++)
-		*block_owner(block, pfn + i) = res;
+		*block_owner(block, pfn + i) = item;
 	block->used += 1 << order;
 }
 
 /* Whose page is it? Clears the entries, and returns NULL for nobody's. */
-static struct mem_reserve *owners_clear(struct page *page, unsigned int order)
+static struct mem_reserve_item *owners_clear(struct page *page,
+					     unsigned int order)
 {
 	unsigned long pfn = page_to_pfn(page);
 	struct mem_reserve_block *block = block_find(pfn);
-	struct mem_reserve *res;
+	struct mem_reserve_item *item;
 	unsigned long i;
 
 	if (!block)
 		return NULL;
-	res = *block_owner(block, pfn);
-	if (!res)
+	item = *block_owner(block, pfn);
+	if (!item)
 		return NULL;
 	for (i = 0; i < 1UL << order; i++)
 		*block_owner(block, pfn + i) = NULL;
 	block->used -= 1 << order;
-	return res;
+	if (!block->used) {
+		mem_reserve_blocks_of[block->order]--;
+		mem_reserve_unused++;
+	}
+	return item;
+}
+
+/* The item that a page was drawn for, or NULL */
+static struct mem_reserve_item *page_owner_item(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	struct mem_reserve_block *block = block_find(pfn);
+
+	return block ? *block_owner(block, pfn) : NULL;
 }
 
 /**
- * mem_reserve_draw - take pages from the reserve, charged
- * @res: the node they are for
- * @gfp: must include %__GFP_MEMALLOC; zone and %__GFP_COMP, %__GFP_ZERO are
- *	heeded, reclaim flags are not: this neither reclaims nor waits
- * @order: at most %PAGE_ALLOC_COSTLY_ORDER
+ * mem_reserve_fits - may a run be drawn from the block of this page?
+ * @page: a free page of a block that is in use
+ * @order: of the run
  *
- * The last step of alloc_pages_reserve() and of a reserve slab, and all there
- * is that takes a page of type %MIGRATE_RESERVE. The pages are marked
- * pfmemalloc; freeing them, in whatever way, uncharges them.
+ * For reserve_take_pages(). A block serves one order, see blocks_to_come().
  *
- * Context: Any but NMI. Takes mem_reserve_lock and zone locks.
- * Return: the pages, or %NULL if @res has no room or no block has a free run
- * of that order.
+ * Context: mem_reserve_lock and a zone's lock are held.
+ * Return: true if it may.
  */
-struct page *mem_reserve_draw(struct mem_reserve *res, gfp_t gfp,
-			      unsigned int order)
+bool mem_reserve_fits(struct page *page, unsigned int order)
 {
-	struct page *page = NULL;
+	struct mem_reserve_block *block = block_find(page_to_pfn(page));
+
+	return block && block->used && block->order == order;
+}
+
+/* May an unused block become one for @order, with all promises kept? */
+static bool may_start_block(unsigned int order)
+{
+	return mem_reserve_blocks_of[order] <
+	       pages_to_blocks(mem_reserve_root.by_order[order]);
+}
+
+static struct page *take_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = reserve_take_pages(gfp, order, false);
+
+	if (!page && may_start_block(order))
+		page = reserve_take_pages(gfp, order, true);
+	return page;
+}
+
+/*
+ * Charge a run to @item and take it: the last step of every allocation from
+ * the reserve, and all there is that takes a page of type MIGRATE_RESERVE.
+ * -ENOMEM if there may be room later; anything else is for good.
+ */
+static struct page *item_draw(struct mem_reserve_item *item, gfp_t gfp)
+{
+	struct page *page;
+	int err;
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	err = charge_pages(item, 1UL << item->order);
+	if (err)
+		return ERR_PTR(err);
+	page = take_pages(gfp, item->order);
+	if (!page) {
+		uncharge_pages(item, 1UL << item->order);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	owners_set(page, item->order, item);
+	trace_mem_reserve_draw(item->res, page_to_pfn(page), item->order, gfp);
+	return page;
+}
+
+static bool may_draw(gfp_t gfp)
+{
+	return !WARN_ON_ONCE(!(gfp & __GFP_MEMALLOC) || in_nmi());
+}
+
+/*
+ * Take a run for @res, which has a demand for runs of that order. Zone flags,
+ * __GFP_COMP and __GFP_ZERO are heeded, reclaim flags are not: this neither
+ * reclaims nor waits. The pages are marked pfmemalloc; freeing them, in
+ * whatever way, uncharges them. Any context but NMI.
+ */
+static struct page *mem_reserve_draw(struct mem_reserve *res, gfp_t gfp,
+				     unsigned int order)
+{
+	struct page *page = ERR_PTR(-ENOENT);
+	struct mem_reserve_item *item;
 	unsigned long flags;
 
-	if (WARN_ON_ONCE(!(gfp & __GFP_MEMALLOC) || in_nmi() ||
-			 order > PAGE_ALLOC_COSTLY_ORDER))
-		return NULL;
+	if (!may_draw(gfp))
+		return ERR_PTR(-EINVAL);
 
 	spin_lock_irqsave(&mem_reserve_lock, flags);
-	if (!charge_pages(res, 1UL << order)) {
-		page = reserve_take_pages(gfp, order);
-		if (page) {
-			owners_set(page, order, res);
-			trace_mem_reserve_draw(res, page_to_pfn(page), order,
-					       gfp);
-		} else {
-			uncharge_pages(res, 1UL << order);
-		}
-	}
+	item = item_find(&res->items, NULL, order);
+	if (item)
+		page = item_draw(item, gfp);
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 
-	if (page)
+	if (!IS_ERR(page))
 		reserve_prep_pages(page, order, gfp);
 	return page;
 }
@@ -534,19 +754,51 @@ struct page *mem_reserve_draw(struct mem_reserve *res, gfp_t gfp,
 /**
  * mem_reserve_draw_page - take one page from the reserve, charged
  * @res: the node it is for
- * @gfp: %__GFP_MEMALLOC is implied
+ * @gfp: as for alloc_page(); %__GFP_MEMALLOC is implied
  *
- * For a caller whose ordinary allocation has failed already, like the refill
- * of a receive ring; others use alloc_pages_reserve().
+ * For who has tried an ordinary allocation already, as the receive path has
+ * when it refills a ring; others use alloc_pages_reserve().
  *
  * Context: Any but NMI. Does not sleep.
  * Return: the page, or %NULL.
  */
 struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp)
 {
-	return mem_reserve_draw(res, gfp | __GFP_MEMALLOC, 0);
+	struct page *page = mem_reserve_draw(res, gfp | __GFP_MEMALLOC, 0);
+
+	return IS_ERR(page) ? NULL : page;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_draw_page);
+
+/**
+ * mem_reserve_draw_slab - take the pages of a slab
+ * @item: objects of a cache, one of which is charged
+ * @gfp: must include %__GFP_MEMALLOC
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock and zone locks.
+ * Return: the pages, compound if they are several, or an error as item_draw().
+ */
+struct page *mem_reserve_draw_slab(struct mem_reserve_item *item, gfp_t gfp)
+{
+	struct page *page;
+	unsigned long flags;
+
+	gfp |= __GFP_COMP;
+	if (!may_draw(gfp))
+		return ERR_PTR(-EINVAL);
+
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	page = item_draw(item, gfp);
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+
+	if (IS_ERR(page))
+		return page;
+	reserve_prep_pages(page, item->order, gfp);
+	/* Should its objects stay for long, see mem_reserve_adopt_fn(). */
+	queue_delayed_work(system_unbound_wq, &mem_reserve_adopt_work,
+			   MEM_RESERVE_ADOPT_DELAY);
+	return page;
+}
 
 /**
  * mem_reserve_put - take back pages of a %MIGRATE_RESERVE block
@@ -560,45 +812,198 @@ EXPORT_SYMBOL_GPL(mem_reserve_draw_page);
  */
 void mem_reserve_put(struct page *page, unsigned int order)
 {
-	struct mem_reserve *res;
+	struct mem_reserve_item *item;
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem_reserve_lock, flags);
-	res = owners_clear(page, order);
+	item = owners_clear(page, order);
 	reserve_return_pages(page, order);
-	if (res) {
-		uncharge_pages(res, 1UL << order);
-		if (res == &mem_reserve_orphans)
-			limit_add(res, -(1L << order));
+	if (item) {
+		if (item->res == &mem_reserve_orphans)
+			orphans_leave(item, 1UL << order);
+		else
+			uncharge_pages(item, 1UL << order);
 		if (blocks_in_surplus())
 			schedule_work(&mem_reserve_trim_work);
 	}
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 }
 
-/*
- * Is there room for @nr more, or is it pointless to wait for any? A node's
- * limit is the sum of those below it, so if anybody is full then @res is.
+/* Objects of reserve slabs: for mm/reserve_slub.c, under slab_reserve_lock */
+
+/**
+ * mem_reserve_charge_object - charge an object before it is taken
+ * @res: the node
+ * @s: the cache
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ * Return: the item that is charged; -ENOMEM without room, -ENOENT if objects
+ * of @s are not demanded, or another error.
  */
-static bool mem_reserve_room(struct mem_reserve *res, unsigned long nr,
-			     bool objects)
+struct mem_reserve_item *mem_reserve_charge_object(struct mem_reserve *res,
+						   struct kmem_cache *s)
 {
-	struct mem_reserve_count *count = objects ? &res->objects : &res->pages;
-	bool room;
+	struct mem_reserve_item *item;
+	unsigned long flags;
+	int err;
 
-	spin_lock_irq(&mem_reserve_lock);
-	room = !mem_reserve_connected(res) || nr > count->limit ||
-	       count_has_room(count, nr);
-	spin_unlock_irq(&mem_reserve_lock);
-	return room;
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	item = item_find(&res->items, s, 0);
+	err = item ? charge_objects(item, 1) : -ENOENT;
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+	return err ? ERR_PTR(err) : item;
 }
 
-static int mem_reserve_wait(struct mem_reserve *res, unsigned long nr,
-			    bool objects)
+/**
+ * mem_reserve_uncharge_object - release a charge for which nothing was to be had
+ * @item: what mem_reserve_charge_object() returned
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ */
+void mem_reserve_uncharge_object(struct mem_reserve_item *item)
 {
-	return wait_event_killable(res->wait,
-				   mem_reserve_room(res, nr, objects));
+	unsigned long flags;
+
+	/* No need to ask whether it is connected: see items_orphan(). */
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	uncharge_objects(item, 1);
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 }
+
+/**
+ * mem_reserve_put_objects - uncharge objects of a reserve slab
+ * @page: the slab's first page, not yet given back
+ * @nr: how many
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ * Return: the item that the slab was drawn for.
+ */
+struct mem_reserve_item *mem_reserve_put_objects(struct page *page,
+						 unsigned long nr)
+{
+	struct mem_reserve_item *item;
+	unsigned long flags;
+
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	item = page_owner_item(page);
+	if (!WARN_ON_ONCE(!item))
+		uncharge_objects(item, nr);
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+	return item;
+}
+
+/**
+ * mem_reserve_orphan_slab - a reserve slab becomes an ordinary one
+ * @page: its first page
+ * @nr: objects of it that are in use
+ *
+ * They are charged no more, and its pages, which belong to a block of the
+ * reserve, come on top of what the block is there for.
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ */
+void mem_reserve_orphan_slab(struct page *page, unsigned long nr)
+{
+	unsigned long pfn = page_to_pfn(page);
+	struct mem_reserve_block *block;
+	struct mem_reserve_item *item;
+	unsigned long flags, i;
+
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	block = block_find(pfn);
+	item = block ? *block_owner(block, pfn) : NULL;
+	if (!WARN_ON_ONCE(!item)) {
+		uncharge_objects(item, nr);
+		trace_mem_reserve_adopt(item->res, pfn, item->order);
+		for (i = 0; i < 1UL << item->order; i++)
+			page_orphan(block_owner(block, pfn + i));
+	}
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+}
+
+/* Adoption */
+
+/* Would an ordinary allocation of a slab succeed, and wake nobody? */
+static bool memory_is_plentiful(void)
+{
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (zone_idx(zone) <= ZONE_NORMAL &&
+		    zone_watermark_ok(zone, 0, high_wmark_pages(zone),
+				      ZONE_NORMAL, 0))
+			return true;
+	return false;
+}
+
+/*
+ * Replace the pages of @item's slabs by free memory: as many as there are now,
+ * and more that may be drawn meanwhile stay what they are.
+ */
+static bool item_adopt(struct mem_reserve_item *item)
+{
+	unsigned long by_order[MEM_RESERVE_ORDERS] = { };
+	unsigned long nr;
+
+	lockdep_assert_held(&mem_reserve_mutex);
+
+	nr = READ_ONCE(item->pages.usage);
+	if (!nr)
+		return true;
+	by_order[item->order] = nr;
+	if (blocks_claim(by_order, GFP_CLAIM_IDLE))
+		return false;
+	slab_reserve_adopt(item, nr);
+	return true;
+}
+
+/*
+ * An object may outlive the emergency by years, and its slab would keep the
+ * reserve short for as long. Hand such slabs over to the ordinary lists once
+ * there is memory to take their place.
+ */
+static void mem_reserve_adopt_fn(struct work_struct *work)
+{
+	struct mem_reserve_item *item;
+	bool again = false;
+
+	guard(mutex)(&mem_reserve_mutex);
+
+	list_for_each_entry(item, &mem_reserve_items, all) {
+		if (!item->cache || !mem_reserve_connected(item->res))
+			continue;
+		again |= READ_ONCE(item->pages.usage) &&
+			 (!memory_is_plentiful() || !item_adopt(item));
+	}
+	blocks_trim();
+	if (again)
+		queue_delayed_work(system_unbound_wq, &mem_reserve_adopt_work,
+				   MEM_RESERVE_ADOPT_DELAY);
+}
+
+/* Allocating: ordinary memory first, then the reserve, then wait for room */
+
+struct reserve_request;
+
+/**
+ * struct reserve_kind - a way to allocate
+ * @ordinary: tries without the reserve, with the flags given; %NULL if it fails
+ * @item: the item to charge, or %NULL; under mem_reserve_lock
+ * @draw: charges and takes, or does neither; -ENOMEM if waiting may help
+ */
+struct reserve_kind {
+	void *(*ordinary)(const struct reserve_request *rq, gfp_t gfp);
+	struct mem_reserve_item *(*item)(const struct reserve_request *rq);
+	void *(*draw)(const struct reserve_request *rq, gfp_t gfp);
+};
+
+struct reserve_request {
+	const struct reserve_kind *kind;
+	struct mem_reserve *res;
+	struct kmem_cache *cache;
+	size_t size;
+	unsigned int order;
+};
 
 /* How to ask for memory before a reserve is touched */
 static gfp_t gfp_before_reserve(gfp_t gfp)
@@ -610,9 +1015,73 @@ static gfp_t gfp_before_reserve(gfp_t gfp)
 	return gfp;
 }
 
+static bool item_has_room(const struct mem_reserve_item *item)
+{
+	if (!item->cache)
+		return count_has_room(&item->pages, 1UL << item->order);
+	/* Then there is an object, or room for a slab: slab_reserve_draw(). */
+	return count_has_room(&item->objects, 1) &&
+	       count_has_room(&item->res->own, item->weight);
+}
+
+/*
+ * Is there room for one more, or is it pointless to wait for any? A node's
+ * limit is the sum of those below it, so if anybody is full then the item is.
+ */
+static bool request_room(const struct reserve_request *rq)
+{
+	struct mem_reserve_item *item;
+	bool room;
+
+	spin_lock_irq(&mem_reserve_lock);
+	item = rq->kind->item(rq);
+	room = !item || item->ending || !mem_reserve_connected(rq->res) ||
+	       item_has_room(item);
+	spin_unlock_irq(&mem_reserve_lock);
+	return room;
+}
+
+static void *reserve_alloc(const struct reserve_request *rq, gfp_t gfp)
+{
+	void *p;
+
+	do {
+		p = rq->kind->ordinary(rq, gfp_before_reserve(gfp));
+		if (p)
+			return p;
+		p = rq->kind->draw(rq, gfp | __GFP_MEMALLOC);
+		if (!IS_ERR(p))
+			return p;
+		if (PTR_ERR(p) != -ENOMEM || !gfpflags_allow_blocking(gfp))
+			return NULL;
+	} while (!wait_event_killable(rq->res->wait, request_room(rq)));
+	return NULL;
+}
+
+static void *pages_ordinary(const struct reserve_request *rq, gfp_t gfp)
+{
+	return alloc_pages(gfp, rq->order);
+}
+
+static struct mem_reserve_item *pages_item(const struct reserve_request *rq)
+{
+	return item_find(&rq->res->items, NULL, rq->order);
+}
+
+static void *pages_draw(const struct reserve_request *rq, gfp_t gfp)
+{
+	return mem_reserve_draw(rq->res, gfp, rq->order);
+}
+
+static const struct reserve_kind reserve_pages = {
+	.ordinary = pages_ordinary,
+	.item = pages_item,
+	.draw = pages_draw,
+};
+
 /**
  * alloc_pages_reserve - allocate pages, from the reserve if need be
- * @res: the node to charge, connected for as long as the call lasts
+ * @res: a node with a demand for such runs, connected while the call lasts
  * @gfp: as for alloc_pages(); %__GFP_MEMALLOC is implied
  * @order: at most %PAGE_ALLOC_COSTLY_ORDER
  *
@@ -629,23 +1098,13 @@ static gfp_t gfp_before_reserve(gfp_t gfp)
 struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 				 unsigned int order)
 {
-	bool room, had_room = false;
-	struct page *page;
+	struct reserve_request rq = {
+		.kind = &reserve_pages,
+		.res = res,
+		.order = order,
+	};
 
-	do {
-		page = alloc_pages(gfp_before_reserve(gfp), order);
-		if (!page)
-			page = mem_reserve_draw(res, gfp | __GFP_MEMALLOC,
-						order);
-		if (page || !gfpflags_allow_blocking(gfp))
-			return page;
-		/* Room, but no run of pages: what comes back may not help. */
-		room = mem_reserve_room(res, 1UL << order, false);
-		if (room && had_room)
-			return NULL;
-		had_room = room;
-	} while (room || !mem_reserve_wait(res, 1UL << order, false));
-	return NULL;
+	return reserve_alloc(&rq, gfp);
 }
 EXPORT_SYMBOL_GPL(alloc_pages_reserve);
 
@@ -662,93 +1121,212 @@ void free_pages_reserve(struct page *page, unsigned int order)
 }
 EXPORT_SYMBOL_GPL(free_pages_reserve);
 
+static void *object_ordinary(const struct reserve_request *rq, gfp_t gfp)
+{
+	return kmem_cache_alloc(rq->cache, gfp);
+}
+
+static struct mem_reserve_item *object_item(const struct reserve_request *rq)
+{
+	return item_find(&rq->res->items, rq->cache, 0);
+}
+
+static void *object_draw(const struct reserve_request *rq, gfp_t gfp)
+{
+	return slab_reserve_alloc(rq->res, rq->cache, gfp, rq->size);
+}
+
+static const struct reserve_kind reserve_object = {
+	.ordinary = object_ordinary,
+	.item = object_item,
+	.draw = object_draw,
+};
+
 /**
  * kmem_cache_alloc_reserve - allocate an object, from the reserve if need be
- * @res: a node that mem_reserve_kmem_cache_set() gave a demand of @s
+ * @res: a node with a demand for objects of @s, connected while the call lasts
  * @s: the cache
  * @gfp: as for kmem_cache_alloc(); %__GFP_MEMALLOC is implied
  *
  * Tries an ordinary allocation first, then takes an object of a reserve slab,
- * charged to @res. If @gfp may block it waits for room. Free the object with
- * kmem_cache_free(): it knows by its slab that it is charged.
+ * charged to @res and to no memory cgroup. If @gfp may block it waits for
+ * room. Free the object with kmem_cache_free_reserve() or kmem_cache_free():
+ * it knows by its slab whether it is charged.
  *
  * Context: Any but NMI; sleeps if @gfp allows it.
- * Return: the object, or %NULL.
+ * Return: the object, or %NULL: no room, @res not connected, or a fatal signal.
  */
 void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 			       gfp_t gfp)
 {
-	void *object;
+	struct reserve_request rq = {
+		.kind = &reserve_object,
+		.res = res,
+		.cache = s,
+		.size = s->object_size,
+	};
 
-	object = kmem_cache_alloc(s, gfp_before_reserve(gfp));
-	if (object)
-		return object;
-	/* Not that of the node, or not any more */
-	if (READ_ONCE(res->cache) != s)
-		return NULL;
-	if (mem_reserve_charge(res, 1, gfp))
-		return NULL;
-	object = slab_reserve_alloc(s, res, gfp | __GFP_MEMALLOC);
-	if (!object)
-		mem_reserve_uncharge(res, 1);
-	return object;
+	return reserve_alloc(&rq, gfp);
 }
 EXPORT_SYMBOL_GPL(kmem_cache_alloc_reserve);
 
-/* The node that a page was drawn for, or NULL */
-static struct mem_reserve *page_owner_node(struct page *page)
+/**
+ * kmem_cache_free_reserve - free what kmem_cache_alloc_reserve() returned
+ * @s: the cache
+ * @object: the object
+ *
+ * Context: Any but NMI.
+ */
+void kmem_cache_free_reserve(struct kmem_cache *s, void *object)
 {
-	unsigned long pfn = page_to_pfn(page);
-	struct mem_reserve_block *block = block_find(pfn);
+	kmem_cache_free(s, object);
+}
+EXPORT_SYMBOL_GPL(kmem_cache_free_reserve);
 
-	return block ? *block_owner(block, pfn) : NULL;
+static void *kmalloc_ordinary(const struct reserve_request *rq, gfp_t gfp)
+{
+	return kmalloc(rq->size, gfp);
 }
 
-/**
- * mem_reserve_owns - was a page drawn for a node?
- * @res: the node
- * @page: a page drawn from the reserve, and not given back
- *
- * For mm/slub.c: only its own node's charge pays for an object of a slab.
- *
- * Context: Any but NMI. Takes mem_reserve_lock.
- * Return: true if it was, and @res has not been disconnected since.
+/*
+ * The caches of a demand were chosen when it was set. With random kmalloc
+ * caches a caller elsewhere would be given another copy: size is what counts.
  */
-bool mem_reserve_owns(struct mem_reserve *res, struct page *page)
+static struct mem_reserve_item *kmalloc_item(const struct reserve_request *rq)
 {
-	unsigned long flags;
-	bool owns;
+	struct mem_reserve_item *item;
 
-	spin_lock_irqsave(&mem_reserve_lock, flags);
-	owns = page_owner_node(page) == res;
-	spin_unlock_irqrestore(&mem_reserve_lock, flags);
-	return owns;
+	list_for_each_entry(item, &rq->res->items, list)
+		if (item->cache && item->cache->flags & SLAB_KMALLOC &&
+		    item->cache->object_size == kmalloc_size_roundup(rq->size))
+			return item;
+	return NULL;
 }
 
-/**
- * mem_reserve_put_objects - uncharge objects of a reserve slab
- * @page: the slab's first page, not yet given back
- * @nr: how many
- *
- * For mm/slub.c. Objects of a node that was disconnected are nobody's.
- *
- * Context: Any but NMI. Takes mem_reserve_lock.
- */
-void mem_reserve_put_objects(struct page *page, unsigned long nr)
+static void *kmalloc_draw(const struct reserve_request *rq, gfp_t gfp)
 {
-	struct mem_reserve *res;
+	struct mem_reserve_item *item;
+	struct kmem_cache *s = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem_reserve_lock, flags);
-	res = page_owner_node(page);
-	if (res && mem_reserve_has_objects(res))
-		count_sub(res, &res->objects, nr);
+	item = kmalloc_item(rq);
+	if (item)
+		s = item->cache;
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+	return s ? slab_reserve_alloc(rq->res, s, gfp, rq->size) :
+		   ERR_PTR(-ENOENT);
+}
+
+static const struct reserve_kind reserve_kmalloc = {
+	.ordinary = kmalloc_ordinary,
+	.item = kmalloc_item,
+	.draw = kmalloc_draw,
+};
+
+static void *large_draw(const struct reserve_request *rq, gfp_t gfp)
+{
+	struct page *page;
+
+	page = mem_reserve_draw(rq->res, gfp | __GFP_COMP, rq->order);
+	return IS_ERR(page) ? page :
+	       slab_reserve_alloc_large(page, gfp, rq->size);
+}
+
+/* Beyond the caches kmalloc() takes pages. */
+static const struct reserve_kind reserve_large = {
+	.ordinary = kmalloc_ordinary,
+	.item = pages_item,
+	.draw = large_draw,
+};
+
+/**
+ * kmalloc_reserve - kmalloc(), from the reserve if need be
+ * @res: a node with a demand that covers @size, connected while the call lasts
+ * @size: in bytes
+ * @gfp: as for kmalloc(); %__GFP_MEMALLOC is implied
+ *
+ * As kmem_cache_alloc_reserve(). Free the object with kfree_reserve() or
+ * kfree().
+ *
+ * Context: Any but NMI; sleeps if @gfp allows it.
+ * Return: the object, %ZERO_SIZE_PTR for 0 bytes, or %NULL.
+ */
+void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp)
+{
+	struct reserve_request rq = {
+		.kind = &reserve_kmalloc,
+		.res = res,
+		.size = size,
+	};
+
+	if (!size)
+		return ZERO_SIZE_PTR;
+	if (size > KMALLOC_MAX_CACHE_SIZE) {
+		rq.kind = &reserve_large;
+		rq.order = get_order(size);
+	}
+	return reserve_alloc(&rq, gfp);
+}
+EXPORT_SYMBOL_GPL(kmalloc_reserve);
+
+/**
+ * kfree_reserve - free what kmalloc_reserve() returned
+ * @object: the object, or %NULL
+ *
+ * Context: Any but NMI.
+ */
+void kfree_reserve(const void *object)
+{
+	kfree(object);
+}
+EXPORT_SYMBOL_GPL(kfree_reserve);
+
+/* Charging without allocating */
+
+/* The item of a node whose demand is of one kind only */
+static struct mem_reserve_item *only_item(struct mem_reserve *res)
+{
+	return list_is_singular(&res->items) ?
+	       list_first_entry(&res->items, struct mem_reserve_item, list) :
+	       NULL;
+}
+
+static int charge_own(struct mem_reserve *res, unsigned long count)
+{
+	struct mem_reserve_item *item = only_item(res);
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	if (!mem_reserve_connected(res))
+		return -ENODEV;
+	if (!item)
+		return -EINVAL;
+	return item->cache ? charge_objects(item, count) :
+			     charge_pages(item, count);
+}
+
+/* A node on which charge_own() waits for room has none, or is gone. */
+static bool own_room(struct mem_reserve *res, unsigned long count)
+{
+	struct mem_reserve_count *own;
+	struct mem_reserve_item *item;
+	bool room;
+
+	spin_lock_irq(&mem_reserve_lock);
+	item = only_item(res);
+	room = !item || item->ending || !mem_reserve_connected(res);
+	if (!room) {
+		own = item->cache ? &item->objects : &item->pages;
+		room = count > own->limit || count_has_room(own, count);
+	}
+	spin_unlock_irq(&mem_reserve_lock);
+	return room;
 }
 
 /**
  * mem_reserve_charge - charge a node without drawing
- * @res: the node
+ * @res: the node, whose demand is of one kind: single pages or one cache
  * @count: in the node's own unit: objects if its demand is one in objects,
  *	else pages, which are charged at every node up to the root
  * @gfp: whether to wait for room
@@ -758,25 +1336,23 @@ void mem_reserve_put_objects(struct page *page, unsigned long nr)
  *
  * Context: Any but NMI; sleeps if @gfp allows it and there is no room.
  * Return: 0; -ENOMEM without room; -EINVAL if @count is above the limit, so
- * that there can never be room; -ENODEV if @res is not connected; -ERESTARTSYS
- * if a fatal signal ended the wait. Nothing is charged then.
+ * that there can never be room, or the demand is of several kinds or of none;
+ * -ENODEV if @res is not connected; -ERESTARTSYS if a fatal signal ended the wait.
+ * Nothing is charged then.
  */
 int mem_reserve_charge(struct mem_reserve *res, unsigned long count, gfp_t gfp)
 {
 	unsigned long flags;
-	bool objects;
 	int err;
 
 	might_sleep_if(gfpflags_allow_blocking(gfp));
 	do {
 		spin_lock_irqsave(&mem_reserve_lock, flags);
-		objects = mem_reserve_has_objects(res);
-		err = objects ? charge_objects(res, count) :
-				charge_pages(res, count);
+		err = charge_own(res, count);
 		spin_unlock_irqrestore(&mem_reserve_lock, flags);
 		if (err != -ENOMEM || !gfpflags_allow_blocking(gfp))
 			return err;
-		err = mem_reserve_wait(res, count, objects);
+		err = wait_event_killable(res->wait, own_room(res, count));
 	} while (!err);
 	return err;
 }
@@ -788,20 +1364,24 @@ EXPORT_SYMBOL_GPL(mem_reserve_charge);
  * @count: in the node's own unit
  *
  * To be called when the memory is back, not before. Disconnecting a node ends
- * its charges: for one that is not connected this does nothing.
+ * its charges, and so does a cache that goes: then this does nothing.
  *
  * Context: Any but NMI. Takes mem_reserve_lock.
  */
 void mem_reserve_uncharge(struct mem_reserve *res, unsigned long count)
 {
+	struct mem_reserve_item *item;
 	unsigned long flags;
 
 	spin_lock_irqsave(&mem_reserve_lock, flags);
-	if (mem_reserve_connected(res)) {
-		if (mem_reserve_has_objects(res))
-			count_sub(res, &res->objects, count);
+	item = only_item(res);
+	/* Its cache is gone, or somebody has changed the kind of the demand. */
+	WARN_ON_ONCE(!item && !list_empty(&res->items));
+	if (mem_reserve_connected(res) && item) {
+		if (item->cache)
+			uncharge_objects(item, count);
 		else
-			uncharge_pages(res, count);
+			uncharge_pages(item, count);
 	}
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 }
@@ -810,12 +1390,6 @@ EXPORT_SYMBOL_GPL(mem_reserve_uncharge);
 /* sysfs */
 
 #define to_dir(_kobj) container_of(_kobj, struct mem_reserve_dir, kobj)
-
-/* The count in the node's own unit */
-static struct mem_reserve_count *own_count(struct mem_reserve *res)
-{
-	return mem_reserve_has_objects(res) ? &res->objects : &res->pages;
-}
 
 #define MEM_RESERVE_ATTR(_name, _value)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
@@ -843,17 +1417,24 @@ MEM_RESERVE_ATTR(set_aside, res == &mem_reserve_root ?
 		 mem_reserve_nr_blocks * pageblock_nr_pages :
 		 res->pages.limit);
 
+static const char * const unit_names[] = {
+	[MEM_RESERVE_PAGES] = "pages",
+	[MEM_RESERVE_OBJECTS] = "objects",
+	[MEM_RESERVE_BYTES] = "bytes",
+};
+
 static ssize_t unit_show(struct kobject *kobj, struct kobj_attribute *attr,
 			 char *buf)
 {
+	enum mem_reserve_unit unit = MEM_RESERVE_PAGES;
 	struct mem_reserve *res;
-	bool objects;
 
 	spin_lock_irq(&mem_reserve_lock);
 	res = to_dir(kobj)->res;
-	objects = res && mem_reserve_has_objects(res);
+	if (res)
+		unit = res->unit;
 	spin_unlock_irq(&mem_reserve_lock);
-	return sysfs_emit(buf, "%s\n", objects ? "objects" : "pages");
+	return res ? sysfs_emit(buf, "%s\n", unit_names[unit]) : -ENODEV;
 }
 
 static struct kobj_attribute unit_attr = __ATTR_RO(unit);
@@ -962,7 +1543,9 @@ static int dirs_add(struct mem_reserve *res, struct mem_reserve *parent)
  * @res: the node, embedded in whatever makes the promise
  * @name: its directory in sysfs, a string that outlives the node
  *
- * It demands nothing and is connected to nothing.
+ * It demands nothing and is connected to nothing. A node that is given a
+ * demand is to have it taken away, mem_reserve_pages_set(@res, 0), before it
+ * is freed.
  */
 void mem_reserve_init(struct mem_reserve *res, const char *name)
 {
@@ -970,6 +1553,8 @@ void mem_reserve_init(struct mem_reserve *res, const char *name)
 	res->name = name;
 	INIT_LIST_HEAD(&res->children);
 	INIT_LIST_HEAD(&res->sibling);
+	INIT_LIST_HEAD(&res->items);
+	INIT_LIST_HEAD(&res->any);
 	init_waitqueue_head(&res->wait);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_init);
@@ -992,8 +1577,8 @@ static void counts_reset(struct mem_reserve *res)
 	for_each_mem_reserve(pos, res) {
 		pos->pages.peak = 0;
 		pos->pages.failcnt = 0;
-		pos->objects.peak = 0;
-		pos->objects.failcnt = 0;
+		pos->own.peak = 0;
+		pos->own.failcnt = 0;
 	}
 }
 
@@ -1011,11 +1596,11 @@ static void counts_reset(struct mem_reserve *res)
  * Return: 0; -ENOMEM if the pages cannot be had; -EBUSY if @res has a parent
  * already; -EEXIST if @parent has a child of that name; -ELOOP if @parent is
  * below @res; -EINVAL if @parent has a demand of its own, which only leaves
- * may have. Nothing has changed then.
+ * may have; -ENODEV before subsys_initcall(), or if that failed. Nothing has
+ * changed then.
  */
 int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 {
-	bool real;
 	int err;
 
 	guard(mutex)(&mem_reserve_mutex);
@@ -1024,15 +1609,15 @@ int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 		return -EBUSY;
 	if (mem_reserve_below(parent, res))
 		return -ELOOP;
-	if (list_empty(&parent->children) && parent->pages.limit)
+	if (!list_empty(&parent->items))
 		return -EINVAL;
 	if (name_taken(parent, res->name))
 		return -EEXIST;
 
-	real = mem_reserve_connected(parent);
-	if (real) {
-		err = blocks_claim(mem_reserve_root.pages.limit +
-				   res->pages.limit);
+	if (mem_reserve_connected(parent)) {
+		if (!mem_reserve_root.dir)
+			return -ENODEV;
+		err = blocks_claim(res->by_order, GFP_CLAIM);
 		if (err)
 			return err;
 		err = dirs_add(res, parent);
@@ -1040,55 +1625,68 @@ int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 			blocks_trim();
 			return err;
 		}
-		if (wants_objects(res))
-			slab_reserve_enable();
 	}
 
 	spin_lock_irq(&mem_reserve_lock);
 	counts_reset(res);
 	list_add_tail(&res->sibling, &parent->children);
 	res->parent = parent;
-	limit_add(parent, res->pages.limit);
+	limits_add(parent, res, 1);
 	spin_unlock_irq(&mem_reserve_lock);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_connect);
 
-/* The pages that nodes from @top down have out become orphans. */
-static void owners_orphan(struct mem_reserve *top)
+/*
+ * What nodes from @top down have out is nobody's from here on. They are
+ * leaving, so that nothing is charged any more, and whoever had charged an
+ * object and was about to take it has held slab_reserve_lock, which is waited
+ * for here: the charge is used, or given back.
+ */
+static void items_orphan(struct mem_reserve *top)
 {
 	struct mem_reserve_block *block;
-	struct mem_reserve **owner;
+	struct mem_reserve_item *item;
+	struct mem_reserve *pos;
 	unsigned long i;
 
-	lockdep_assert_held(&mem_reserve_lock);
+	lockdep_assert_held(&mem_reserve_mutex);
 
+	for_each_mem_reserve(pos, top)
+		list_for_each_entry(item, &pos->items, list)
+			if (item->cache)
+				slab_reserve_adopt(item, ULONG_MAX);
+
+	spin_lock_irq(&mem_reserve_lock);
 	list_for_each_entry(block, &mem_reserve_blocks, list) {
 		for (i = 0; block->used && i < pageblock_nr_pages; i++) {
-			owner = &block->owner[i];
-			if (!*owner || !mem_reserve_below(*owner, top))
+			item = block->owner[i];
+			if (!item || !mem_reserve_below(item->res, top))
 				continue;
-			uncharge_pages(*owner, 1);
-			limit_add(&mem_reserve_orphans, 1);
-			charge_pages(&mem_reserve_orphans, 1);
-			*owner = &mem_reserve_orphans;
+			page_orphan(&block->owner[i]);
 		}
 	}
+	spin_unlock_irq(&mem_reserve_lock);
 }
 
 /* All charges of @top and the nodes below it end. */
 static void charges_end(struct mem_reserve *top)
 {
 	unsigned long nr = top->pages.usage;
+	struct mem_reserve_item *item;
 	struct mem_reserve *pos;
 
 	lockdep_assert_held(&mem_reserve_lock);
 
-	if (nr)
-		uncharge_pages(top->parent, nr);
+	for (pos = top->parent; nr && pos; pos = pos->parent)
+		count_sub(pos, &pos->pages, nr);
 	for_each_mem_reserve(pos, top) {
 		pos->pages.usage = 0;
-		pos->objects.usage = 0;
+		pos->own.usage = 0;
+		list_for_each_entry(item, &pos->items, list) {
+			item->pages.usage = 0;
+			item->objects.usage = 0;
+		}
 		wake_up_all(&pos->wait);
 	}
 }
@@ -1099,8 +1697,8 @@ static void charges_end(struct mem_reserve *top)
  *
  * The pages set aside for it are given back. Those still in use are given back
  * when they are freed, and until then do not count against anybody else;
- * objects likewise. Charges end, and whoever waits for room is woken and gets
- * -ENODEV. The caller sees to it that no draw for the node is under way.
+ * reserve slabs become ordinary ones. Charges end, and whoever waits for room
+ * is woken and gets -ENODEV.
  *
  * Context: Process. Sleeps, does not allocate.
  */
@@ -1112,13 +1710,18 @@ void mem_reserve_disconnect(struct mem_reserve *res)
 		return;
 	dirs_del(res);
 
+	/* Nothing is charged from here on, and so nothing drawn. */
 	spin_lock_irq(&mem_reserve_lock);
-	if (mem_reserve_connected(res) && res->pages.usage)
-		owners_orphan(res);
+	res->leaving = true;
+	spin_unlock_irq(&mem_reserve_lock);
+	items_orphan(res);
+
+	spin_lock_irq(&mem_reserve_lock);
 	charges_end(res);
-	limit_add(res->parent, -res->pages.limit);
+	limits_add(res->parent, res, -1);
 	list_del_init(&res->sibling);
 	res->parent = NULL;
+	res->leaving = false;
 	spin_unlock_irq(&mem_reserve_lock);
 
 	blocks_trim();
@@ -1127,71 +1730,420 @@ EXPORT_SYMBOL_GPL(mem_reserve_disconnect);
 
 /* Demands */
 
-static int demand_check(struct mem_reserve *res, unsigned long pages,
-			unsigned long objects, struct kmem_cache *s)
+/*
+ * A demand being set, line by line: what the limits are to be is noted in the
+ * node's items, those that are missing are made on the side, and then all of
+ * it comes into force, or none.
+ */
+struct mem_reserve_plan {
+	struct mem_reserve *res;
+	struct list_head items;
+	enum mem_reserve_unit unit;
+	unsigned long own;
+	unsigned long by_order[MEM_RESERVE_ORDERS];
+	bool any;
+	bool caches;
+};
+
+static void plan_start(struct mem_reserve_plan *plan)
 {
-	if (res == &mem_reserve_root || !list_empty(&res->children))
+	struct mem_reserve_item *item;
+
+	lockdep_assert_held(&mem_reserve_mutex);
+
+	INIT_LIST_HEAD(&plan->items);
+	list_for_each_entry(item, &plan->res->items, list) {
+		item->want_pages = 0;
+		item->want_objects = 0;
+	}
+}
+
+static struct mem_reserve_item *plan_item(struct mem_reserve_plan *plan,
+					  struct kmem_cache *s,
+					  unsigned int order)
+{
+	struct mem_reserve_item *item;
+
+	item = item_find(&plan->res->items, s, order) ?:
+	       item_find(&plan->items, s, order);
+	if (item)
+		return item;
+	item = kzalloc(sizeof(*item), GFP_KERNEL | __GFP_NOWARN);
+	if (!item)
+		return NULL;
+	item_init(item, plan->res, s, order);
+	list_add_tail(&item->list, &plan->items);
+	return item;
+}
+
+static int plan_runs(struct mem_reserve_plan *plan, unsigned int order,
+		     unsigned long count)
+{
+	struct mem_reserve_item *item;
+	unsigned long pages;
+
+	if (order >= MEM_RESERVE_ORDERS)
 		return -EINVAL;
-	if (pages > totalram_pages())
+	if (!count)
+		return 0;
+	if (check_shl_overflow(count, order, &pages))
 		return -ENOMEM;
-	if (res->pages.usage > pages || res->objects.usage > objects)
-		return -EBUSY;
-	/* What is out must come back to the count it was taken from. */
-	if ((res->pages.usage || res->objects.usage) &&
-	    (res->cache != s || !objects != !res->objects.limit))
-		return -EBUSY;
+	item = plan_item(plan, NULL, order);
+	if (!item)
+		return -ENOMEM;
+	if (check_add_overflow(item->want_pages, pages, &item->want_pages))
+		return -ENOMEM;
 	return 0;
 }
 
-static int demand_set(struct mem_reserve *res, unsigned long pages,
-		      unsigned long objects, struct kmem_cache *s)
+static int plan_objects(struct mem_reserve_plan *plan, struct kmem_cache *s,
+			unsigned long count, unsigned int weight)
 {
-	long delta;
+	struct mem_reserve_item *item;
+	unsigned long objects;
+
+	if (!slab_reserve_supports(s))
+		return -EOPNOTSUPP;
+	if (!count)
+		return 0;
+	item = plan_item(plan, s, slab_reserve_order(s));
+	if (!item)
+		return -ENOMEM;
+	if (check_add_overflow(item->want_objects, count, &objects))
+		return -ENOMEM;
+	plan->caches = true;
+	if (plan->unit != MEM_RESERVE_BYTES) {
+		plan->unit = MEM_RESERVE_OBJECTS;
+		plan->own += count;
+	}
+	item->want_weight = weight;
+	item->want_objects = objects;
+	item->want_pages = slab_reserve_pages(s, objects);
+	return 0;
+}
+
+/* With random kmalloc caches: the same copy for all sizes of a node */
+static struct kmem_cache *plan_kmalloc_cache(const struct mem_reserve_plan *plan,
+					     size_t size)
+{
+	return kmalloc_slab(size, NULL, GFP_KERNEL, (unsigned long)plan->res);
+}
+
+static int plan_kmalloc(struct mem_reserve_plan *plan, size_t size,
+			unsigned long count)
+{
+	if (!size || size > KMALLOC_MAX_SIZE)
+		return -EINVAL;
+	if (size > KMALLOC_MAX_CACHE_SIZE)
+		return plan_runs(plan, get_order(size), count);
+	return plan_objects(plan, plan_kmalloc_cache(plan, size), count, 1);
+}
+
+static int plan_part(struct mem_reserve_plan *plan,
+		     const struct mem_reserve_part *part)
+{
+	if (part->cache)
+		return plan_objects(plan, part->cache, part->count, 1);
+	if (part->size)
+		return plan_kmalloc(plan, part->size, part->count);
+	return plan_runs(plan, part->order, part->count);
+}
+
+/*
+ * Whatever sizes of kmalloc() the bytes go to: each cache may get all of them,
+ * in objects of the least size that it serves.
+ */
+static int plan_bytes(struct mem_reserve_plan *plan, unsigned long bytes)
+{
+	struct kmem_cache *s;
+	size_t size;
 	int err = 0;
+
+	for (size = 1; !err && size <= KMALLOC_MAX_CACHE_SIZE;
+	     size = s->object_size + 1) {
+		s = plan_kmalloc_cache(plan, size);
+		err = plan_objects(plan, s, bytes / size, size);
+	}
+	return err;
+}
+
+/* The same for every other cache that there is, by the size of its objects */
+static int plan_bytes_any(struct mem_reserve_plan *plan, unsigned long bytes)
+{
+	struct mem_reserve_item *item;
+	struct kmem_cache *s;
+	unsigned int weight;
+	int err;
+
+	lockdep_assert_held(&slab_mutex);
+
+	err = plan_bytes(plan, bytes);
+	list_for_each_entry(s, &slab_caches, list) {
+		if (err)
+			return err;
+		if (s->flags & SLAB_KMALLOC || !slab_reserve_supports(s))
+			continue;
+		/* A cache that is merged with may grow: the least size counts. */
+		item = item_find(&plan->res->items, s, 0);
+		weight = item && plan->res->unit == MEM_RESERVE_BYTES ?
+			 item->weight : s->object_size;
+		err = plan_objects(plan, s, bytes / weight, weight);
+	}
+	return err;
+}
+
+/* May what is in use stay charged where it is? */
+static int plan_check(const struct mem_reserve_plan *plan)
+{
+	struct mem_reserve *res = plan->res;
+	struct mem_reserve_item *item;
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	if (own_count(res)->usage && res->unit != plan->unit)
+		return -EBUSY;
+	if (res->own.usage > plan->own)
+		return -EBUSY;
+	list_for_each_entry(item, &res->items, list)
+		if (item->pages.usage > item->want_pages ||
+		    item->objects.usage > item->want_objects ||
+		    (item->objects.usage && item->weight != item->want_weight))
+			return -EBUSY;
+	return 0;
+}
+
+/* Takes over the new items, and leaves those that are not wanted any more. */
+static void plan_commit(struct mem_reserve_plan *plan)
+{
+	struct mem_reserve *res = plan->res;
+	struct mem_reserve_item *item, *next;
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	res->unit = plan->unit;
+	res->own.limit = plan->own;
+	if (!plan->any)
+		list_del_init(&res->any);
+	else if (list_empty(&res->any))
+		list_add_tail(&res->any, &mem_reserve_anys);
+
+	list_for_each_entry(item, &plan->items, list)
+		list_add_tail(&item->all, &mem_reserve_items);
+	list_splice_tail_init(&plan->items, &res->items);
+	list_for_each_entry_safe(item, next, &res->items, list) {
+		limit_add(res, item->order,
+			  item->want_pages - item->pages.limit);
+		item->pages.limit = item->want_pages;
+		item->objects.limit = item->want_objects;
+		item->weight = item->want_weight;
+		if (!item->want_pages) {
+			list_move_tail(&item->list, &plan->items);
+			list_del(&item->all);
+		}
+	}
+	/* More room than before, or nothing to wait for: let them look. */
+	wake_up_all(&res->wait);
+}
+
+static int plan_sum(struct list_head *items, unsigned long *pages,
+		    unsigned long *by_order)
+{
+	struct mem_reserve_item *item;
+
+	list_for_each_entry(item, items, list) {
+		if (check_add_overflow(*pages, item->want_pages, pages) ||
+		    *pages > totalram_pages())
+			return -ENOMEM;
+		by_order[item->order] += item->want_pages - item->pages.limit;
+	}
+	return 0;
+}
+
+/* The pages that the plan takes on top of what is demanded now */
+static int plan_count(struct mem_reserve_plan *plan)
+{
+	unsigned long pages = 0;
+
+	memset(plan->by_order, 0, sizeof(plan->by_order));
+	return plan_sum(&plan->res->items, &pages, plan->by_order) ?:
+	       plan_sum(&plan->items, &pages, plan->by_order);
+}
+
+/* Items that nobody sees: not taken over, or not wanted any more */
+static void plan_end(struct mem_reserve_plan *plan)
+{
+	struct mem_reserve_item *item, *next;
+
+	list_for_each_entry_safe(item, next, &plan->items, list)
+		kfree(item);
+}
+
+/*
+ * Until it is in force the old demand is, and where that is the larger one
+ * draws may have started blocks that the new one counts on for another order.
+ */
+static int plan_try(struct mem_reserve_plan *plan, bool connected)
+{
+	int err = plan_check(plan);
+
+	if (err)
+		return err;
+	if (connected && blocks_missing(plan->by_order))
+		return -EAGAIN;
+	plan_commit(plan);
+	return 0;
+}
+
+static int plan_apply(struct mem_reserve_plan *plan)
+{
+	bool connected = mem_reserve_connected(plan->res);
+	int err = plan_count(plan);
+
+	while (!err) {
+		if (connected)
+			err = blocks_claim(plan->by_order, GFP_CLAIM);
+		if (err)
+			break;
+		spin_lock_irq(&mem_reserve_lock);
+		err = plan_try(plan, connected);
+		spin_unlock_irq(&mem_reserve_lock);
+		if (err != -EAGAIN)
+			break;
+		err = 0;
+	}
+	return err;
+}
+
+/*
+ * What is demanded: @nr parts or, if that is 0, bytes. An empty demand is one
+ * of no parts and no bytes.
+ */
+struct mem_reserve_wish {
+	const struct mem_reserve_part *parts;
+	unsigned int nr;
+	unsigned long bytes;
+	bool any;
+};
+
+static int plan_fill(struct mem_reserve_plan *plan,
+		     const struct mem_reserve_wish *wish)
+{
+	unsigned int i;
+	int err = 0;
+
+	plan_start(plan);
+	for (i = 0; !err && i < wish->nr; i++)
+		err = plan_part(plan, &wish->parts[i]);
+	if (wish->bytes) {
+		plan->unit = MEM_RESERVE_BYTES;
+		plan->own = wish->bytes;
+		plan->any = wish->any;
+		err = wish->any ? plan_bytes_any(plan, wish->bytes) :
+				  plan_bytes(plan, wish->bytes);
+	}
+	return err;
+}
+
+static int plan_set(struct mem_reserve_plan *plan,
+		    const struct mem_reserve_wish *wish)
+{
+	int err = plan_fill(plan, wish) ?: plan_apply(plan);
+
+	plan_end(plan);
+	return err;
+}
+
+static int demand_set_locked(struct mem_reserve *res,
+			     const struct mem_reserve_wish *wish, bool *had,
+			     bool *has)
+{
+	struct mem_reserve_plan plan = { .res = res };
+	int err;
 
 	guard(mutex)(&mem_reserve_mutex);
 
-	delta = pages - res->pages.limit;
-	if (delta > 0 && pages <= totalram_pages() &&
-	    mem_reserve_connected(res))
-		err = blocks_claim(mem_reserve_root.pages.limit + delta);
-	if (err)
-		return err;
-	if (s)
-		slab_reserve_enable();
-
-	spin_lock_irq(&mem_reserve_lock);
-	err = demand_check(res, pages, objects, s);
+	*had = res->has_caches;
+	*has = *had;
+	if (res == &mem_reserve_root || !list_empty(&res->children))
+		return -EINVAL;
+	err = plan_set(&plan, wish);
 	if (!err) {
-		limit_add(res, delta);
-		res->objects.limit = objects;
-		WRITE_ONCE(res->cache, s);
-		/* More room than before: let those who wait for it look. */
-		wake_up_all(&res->wait);
+		*has = plan.caches;
+		res->has_caches = plan.caches;
 	}
-	spin_unlock_irq(&mem_reserve_lock);
-
 	blocks_trim();
 	return err;
 }
 
+/*
+ * Frees look for reserve slabs from before there can be one until after the
+ * last is gone: a node with objects in its demand holds the key. Not under
+ * mem_reserve_mutex, since that is taken with cpu_hotplug_lock held when a
+ * cache goes.
+ */
+static int demand_set(struct mem_reserve *res,
+		      const struct mem_reserve_wish *wish)
+{
+	bool had, has;
+	int err;
+
+	static_branch_inc(&slab_reserve_key);
+	if (wish->any)
+		mutex_lock(&slab_mutex);
+	err = demand_set_locked(res, wish, &had, &has);
+	if (wish->any)
+		mutex_unlock(&slab_mutex);
+	/* One was taken here, and one before if it had; one stays if it has. */
+	if (had || !has)
+		static_branch_dec(&slab_reserve_key);
+	if (had && !has)
+		static_branch_dec(&slab_reserve_key);
+	return err;
+}
+
 /**
- * mem_reserve_pages_set - demand pages
+ * mem_reserve_parts_set - demand pages and objects of several kinds
  * @res: a node without children
- * @pages: how many single pages may be drawn at once
+ * @parts: what is demanded; not kept
+ * @nr: how many parts
+ *
+ * The parts are promised all at once, whatever is in use of the others. Parts
+ * that the same cache serves are added up before they are converted to pages.
  *
  * Replaces an earlier demand of any kind. If @res is connected the pages are
  * set aside before this returns 0.
  *
  * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
- * allows.
+ * allows. Takes cpu_hotplug_lock for reading.
  * Return: 0; -ENOMEM if the pages cannot be had; -EBUSY if more is in use than
- * the new demand allows; -EINVAL if @res has children. The old demand is in
- * force then.
+ * the new demand allows; -EINVAL if @res has children, or for a size that
+ * kmalloc() or an order that a reserve does not serve; -EOPNOTSUPP for a cache
+ * that cannot have reserve slabs: one whose slabs are freed by RCU, are of a
+ * zone for DMA, or take more than an order of %PAGE_ALLOC_COSTLY_ORDER. The
+ * old demand is in force then.
+ */
+int mem_reserve_parts_set(struct mem_reserve *res,
+			  const struct mem_reserve_part *parts, unsigned int nr)
+{
+	struct mem_reserve_wish wish = { .parts = parts, .nr = nr };
+
+	return demand_set(res, &wish);
+}
+EXPORT_SYMBOL_GPL(mem_reserve_parts_set);
+
+/**
+ * mem_reserve_pages_set - demand pages
+ * @res: a node without children
+ * @pages: how many single pages may be drawn at once; 0 for no demand at all
+ *
+ * Context: As mem_reserve_parts_set().
+ * Return: As mem_reserve_parts_set().
  */
 int mem_reserve_pages_set(struct mem_reserve *res, unsigned long pages)
 {
-	return demand_set(res, pages, 0, NULL);
+	struct mem_reserve_part part = { .count = pages };
+
+	return mem_reserve_parts_set(res, &part, 1);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_pages_set);
 
@@ -1204,22 +2156,17 @@ EXPORT_SYMBOL_GPL(mem_reserve_pages_set);
  * @count objects take DIV_ROUND_UP(@count, objects per slab) slabs of the
  * cache's minimum order, and no more, since a new one is drawn only when all
  * that are there are full. Debug options that make objects larger are in the
- * cache's own numbers. Otherwise as mem_reserve_pages_set().
+ * cache's own numbers. If the cache is destroyed the demand goes with it.
  *
- * Context: Process. Sleeps and reclaims like mem_reserve_pages_set().
- * Return: As mem_reserve_pages_set(), and -EOPNOTSUPP for a cache that cannot
- * have reserve slabs: one with debug options or memory cgroup accounting, one
- * whose slabs are freed by RCU or take more than an order of
- * %PAGE_ALLOC_COSTLY_ORDER, and any with CONFIG_SLUB_TINY.
+ * Context: As mem_reserve_parts_set().
+ * Return: As mem_reserve_parts_set().
  */
 int mem_reserve_kmem_cache_set(struct mem_reserve *res, struct kmem_cache *s,
 			       unsigned long count)
 {
-	if (!count)
-		return demand_set(res, 0, 0, NULL);
-	if (!slab_reserve_supports(s))
-		return -EOPNOTSUPP;
-	return demand_set(res, slab_reserve_pages(s, count), count, s);
+	struct mem_reserve_part part = { .cache = s, .count = count };
+
+	return mem_reserve_parts_set(res, &part, 1);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_kmem_cache_set);
 
@@ -1230,39 +2177,181 @@ EXPORT_SYMBOL_GPL(mem_reserve_kmem_cache_set);
  * @count: how many may be in use at once
  *
  * As mem_reserve_kmem_cache_set() for the cache that serves the size, or
- * @count times the order that kmalloc() takes for a size beyond the caches.
+ * @count runs of the order that kmalloc() takes for a size beyond the caches.
  *
- * Context: Process. Sleeps and reclaims like mem_reserve_pages_set().
- * Return: As mem_reserve_pages_set(), and -EINVAL for a @size that kmalloc()
- * does not serve.
+ * Context: As mem_reserve_parts_set().
+ * Return: As mem_reserve_parts_set().
  */
 int mem_reserve_kmalloc_set(struct mem_reserve *res, size_t size,
 			    unsigned long count)
 {
-	unsigned long pages;
+	struct mem_reserve_part part = { .size = size, .count = count };
 
-	if (!size || size > KMALLOC_MAX_SIZE)
+	if (!size)
 		return -EINVAL;
-	if (size <= KMALLOC_MAX_CACHE_SIZE)
-		return mem_reserve_kmem_cache_set(res,
-				kmalloc_slab(size, NULL, GFP_KERNEL, _RET_IP_),
-				count);
-	if (check_shl_overflow(count, get_order(size), &pages))
-		return -ENOMEM;
-	return demand_set(res, pages, count, NULL);
+	return mem_reserve_parts_set(res, &part, 1);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_kmalloc_set);
 
+/**
+ * mem_reserve_bytes_set - demand kmalloc()ed objects of unknown sizes
+ * @res: a node without children
+ * @bytes: the most that their sizes, as asked for, may add up to at once
+ *
+ * For any mix of sizes up to %KMALLOC_MAX_CACHE_SIZE, one after the other and
+ * at once. Slabs that objects of one cache keep do not serve another, so this
+ * takes about @bytes for each cache that kmalloc() has, and several times as
+ * much for the smallest, which may serve one byte each: know the sizes, and
+ * use mem_reserve_parts_set(), if you can.
+ *
+ * Context: As mem_reserve_parts_set().
+ * Return: As mem_reserve_parts_set().
+ */
+int mem_reserve_bytes_set(struct mem_reserve *res, unsigned long bytes)
+{
+	struct mem_reserve_wish wish = { .bytes = bytes };
+
+	return demand_set(res, &wish);
+}
+EXPORT_SYMBOL_GPL(mem_reserve_bytes_set);
+
+/**
+ * mem_reserve_bytes_any_set - demand objects of any size and any cache
+ * @res: a node without children
+ * @bytes: the most that their sizes may add up to at once
+ *
+ * As mem_reserve_bytes_set(), for kmalloc() and all caches that can have
+ * reserve slabs, those yet to be created included: the demand is converted
+ * anew when a cache comes or goes. If there is no memory for a new cache then
+ * the log says so, and it is left out.
+ *
+ * Context: As mem_reserve_parts_set(). Takes slab_mutex.
+ * Return: As mem_reserve_parts_set().
+ */
+int mem_reserve_bytes_any_set(struct mem_reserve *res, unsigned long bytes)
+{
+	struct mem_reserve_wish wish = { .bytes = bytes, .any = bytes };
+
+	return demand_set(res, &wish);
+}
+EXPORT_SYMBOL_GPL(mem_reserve_bytes_any_set);
+
+/* Caches that come and go */
+
+static void any_add(struct mem_reserve *res, struct kmem_cache *s)
+{
+	struct mem_reserve_wish wish = { .bytes = res->own.limit, .any = true };
+	struct mem_reserve_plan plan = { .res = res };
+	int err = plan_set(&plan, &wish);
+
+	if (err)
+		pr_warn("%s does not cover objects of %s (%pe), free some memory and set it again\n",
+			res->name, s->name, ERR_PTR(err));
+}
+
+/**
+ * mem_reserve_cache_created - a cache was created
+ * @s: the cache, now on the list of all caches
+ *
+ * Context: Process. Sleeps. Takes slab_mutex.
+ */
+void mem_reserve_cache_created(struct kmem_cache *s)
+{
+	struct mem_reserve *res;
+
+	if (list_empty(&mem_reserve_anys))
+		return;
+
+	guard(mutex)(&slab_mutex);
+	guard(mutex)(&mem_reserve_mutex);
+	list_for_each_entry(res, &mem_reserve_anys, any)
+		any_add(res, s);
+	blocks_trim();
+}
+
+static bool wants_objects(const struct mem_reserve *res)
+{
+	const struct mem_reserve_item *item;
+
+	list_for_each_entry(item, &res->items, list)
+		if (item->cache)
+			return true;
+	return false;
+}
+
+/* The item goes, whatever is in use of it. Others of its node do not notice. */
+static void item_end(struct mem_reserve_item *item)
+{
+	struct mem_reserve *res = item->res;
+
+	lockdep_assert_held(&mem_reserve_mutex);
+
+	/* As for a node in mem_reserve_disconnect() */
+	spin_lock_irq(&mem_reserve_lock);
+	item->ending = true;
+	spin_unlock_irq(&mem_reserve_lock);
+	slab_reserve_adopt(item, ULONG_MAX);
+
+	spin_lock_irq(&mem_reserve_lock);
+	/* What mem_reserve_charge() took is not to be had any more. */
+	uncharge_objects(item, item->objects.usage);
+	limit_add(res, item->order, -item->pages.limit);
+	if (res->unit == MEM_RESERVE_OBJECTS)
+		res->own.limit -= item->objects.limit;
+	list_del(&item->list);
+	list_del(&item->all);
+	if (!wants_objects(res))
+		res->unit = MEM_RESERVE_PAGES;
+	wake_up_all(&res->wait);
+	spin_unlock_irq(&mem_reserve_lock);
+	kfree(item);
+}
+
+/**
+ * mem_reserve_cache_gone - a cache is being destroyed
+ * @s: the cache
+ *
+ * The demands for its objects end, and slabs that still have some become
+ * ordinary ones, about which the destruction will complain.
+ *
+ * Context: Process, under slab_mutex. Sleeps.
+ */
+void mem_reserve_cache_gone(struct kmem_cache *s)
+{
+	struct mem_reserve_item *item, *next;
+	bool gone = false;
+
+	guard(mutex)(&mem_reserve_mutex);
+	list_for_each_entry_safe(item, next, &mem_reserve_items, all) {
+		if (item->cache != s)
+			continue;
+		item_end(item);
+		gone = true;
+	}
+	if (gone)
+		schedule_work(&mem_reserve_trim_work);
+}
+
 static int __init mem_reserve_sysfs_init(void)
 {
-	int err = dir_add(&mem_reserve_root, mm_kobj);
+	unsigned int order;
+	int err;
 
+	for (order = 0; order < MEM_RESERVE_ORDERS; order++) {
+		item_init(&mem_reserve_orphan_items[order],
+			  &mem_reserve_orphans, NULL, order);
+		list_add_tail(&mem_reserve_orphan_items[order].list,
+			      &mem_reserve_orphans.items);
+	}
+	err = dir_add(&mem_reserve_root, mm_kobj);
 	if (!err)
 		err = mem_reserve_connect(&mem_reserve_orphans,
 					  &mem_reserve_root);
-	if (err)
+	if (err) {
+		dir_del(&mem_reserve_root);
 		pr_err("no directory in sysfs (%d): nothing can be reserved\n",
 		       err);
+	}
 	return err;
 }
 subsys_initcall(mem_reserve_sysfs_init);

@@ -79,9 +79,14 @@ stage refresh 300 tree-unmodified 1 "$scripts/refresh.sh" --check
 stage scripts 600 deps 1 "$scripts/tests.sh"
 stage kernel-reserve 2700 tree-reserve 1 "$scripts/kernel.sh" reserve
 stage kernel-unmodified 2700 tree-unmodified 1 "$scripts/kernel.sh" unmodified
+stage modules 300 kernel-reserve 1 "$scripts/modules.sh" reserve
+stage fastpath 120 "kernel-reserve kernel-unmodified" 12 "$scripts/fastpath.sh"
+stage kernel-debug 2700 tree-reserve 1 "$scripts/kernel.sh" debug
+stage slab-apart 1800 "modules kernel-unmodified" 6 "$scripts/slab-apart.sh"
+stage reserve-faults 1800 kernel-debug 3 "$scripts/reserve-faults.sh"
 stage style 1200 tree-reserve 1 "$scripts/style.sh"
 stage kunit 1500 tree-reserve 1 "$scripts/kunit.sh"
-stage rig-selftest 1200 kernel-reserve 1 \
+stage rig-selftest 1800 modules 1 \
 	"$rig" selftest --kernel "reserve=$BUILD/kernels/reserve"
 stage scenarios 1800 "kernel-reserve" "${#scenarios[@]}" \
 	"$rig" run --kernel "reserve=$BUILD/kernels/reserve" --seed 1 --keep-going "${scenarios[@]}"

@@ -3,19 +3,20 @@
 #
 # Build a kernel for the rig's guests out of its tree:
 #
-#	kernel.sh [--config] unmodified|reserve
+#	kernel.sh [--config] unmodified|reserve|debug|rt
 #
 # The result is build/kernels/<label>/{bzImage,vmlinux,System.map,config}.
-# Both kernels have one config, configs/guest.config; the patched one adds
-# configs/reserve.config, which names only what the series brings.  Each line
-# of a fragment is looked up in the final config: an option that fell out is
-# an error.  --config stops after that.
+# All kernels have one config, configs/guest.config; the patched one adds
+# configs/reserve.config, which names only what the series brings, and the
+# patched one for debugging configs/debug.config as well.  Each line of a
+# fragment is looked up in the final config: an option that fell out is an
+# error.  --config stops after that.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	say "usage: scripts/kernel.sh [--config] unmodified|reserve" >&2
+	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt" >&2
 	exit 2
 }
 
@@ -23,27 +24,16 @@ config_only=
 [[ ${1:-} != --config ]] || { config_only=1; shift; }
 [[ $# == 1 ]] || usage
 label=$1
-case $label in
-unmodified) tree=$U fragments=(guest.config) ;;
-reserve) tree=$R fragments=(guest.config reserve.config) ;;
-*) usage ;;
-esac
-
+[[ -n $label && -n ${TREE[$label]:-} ]] || usage
+tree=$BUILD/linux-${TREE[$label]}
+read -ra fragments <<<"${FRAGMENTS[$label]}"
 obj=$BUILD/obj-$label
 out=$BUILD/kernels/$label
 log=$BUILD/logs/kernel-$label.log
 jobs=${KERNEL_JOBS:-$(nproc)}
 
 need make gcc flex bison bc flock
-kmake=(make -C "$tree" "O=$obj")
-if command -v ccache >/dev/null; then
-	export CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} CCACHE_BASEDIR=$ROOT
-	kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
-fi
-# Nothing of the machine or the hour goes into the image.
-export KBUILD_BUILD_USER=reserve KBUILD_BUILD_HOST=build
-export KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_VERSION=1
-unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+kmake_for "$label"
 
 run() {
 	local status=0
@@ -54,9 +44,11 @@ run() {
 	fi
 }
 
-# Each option of the fragments as it should stand in the config.
+# Each option of the fragments as it should stand in the config: what a later
+# fragment says holds.
 wanted() {
 	local f n line
+	local -A want=()
 	for f in "${fragments[@]}"; do
 		n=0
 		while IFS= read -r line || [[ -n $line ]]; do
@@ -67,9 +59,11 @@ wanted() {
 			'' | '#'*) continue ;;
 			*) die "configs/$f:$n: '$line' is no option" ;;
 			esac
-			say "$f:$n $line"
+			[[ $line =~ CONFIG_[A-Za-z0-9_]+ ]]
+			want[${BASH_REMATCH[0]}]="$f:$n $line"
 		done <"$CONFIGS/$f"
 	done
+	printf '%s\n' "${want[@]}" | sort
 }
 
 verify_config() {
@@ -122,7 +116,7 @@ configure() {
 	fi
 }
 
-# Both kernels have one config: say what differs without being asked for.
+# The two kernels have one config: say what differs without being asked for.
 compare_config() {
 	local other=$BUILD/kernels/unmodified/config diff
 	[[ $label == reserve && -f $other ]] || return 0
@@ -133,7 +127,7 @@ compare_config() {
 
 lock kernel
 export KERNEL_LOCKED=1
-"$(dirname "$0")/tree.sh" "$label"
+"$(dirname "$0")/tree.sh" "${TREE[$label]}"
 mkdir -p "$BUILD/logs"
 : >"$log"
 start=$SECONDS
@@ -141,8 +135,12 @@ configure
 compare_config
 [[ -z $config_only ]] || exit 0
 
+targets=(bzImage)
+# Even with none of its own: what external modules are linked against.
+! grep -qx CONFIG_MODULES=y "$obj/.config" || targets+=(modules)
+
 set -m
-"${kmake[@]}" "-j$jobs" bzImage >>"$log" 2>&1 </dev/null &
+"${kmake[@]}" "-j$jobs" "${targets[@]}" >>"$log" 2>&1 </dev/null &
 pid=$!
 set +m
 children+=("$pid")

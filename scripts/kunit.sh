@@ -48,9 +48,12 @@ export PYTHONDONTWRITEBYTECODE=1
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 cd "$R"
 status=0
-python3 tools/testing/kunit/kunit.py run --arch="$arch" --build_dir="$build" \
+timeout --kill-after=10 "${KUNIT_LIMIT:-900}" \
+	python3 tools/testing/kunit/kunit.py run --arch="$arch" --build_dir="$build" \
 	"${configs[@]}" "${options[@]}" --jobs="${KERNEL_JOBS:-$(nproc)}" --timeout=300 \
 	--raw_output=kunit "$@" </dev/null 2>&1 | tee "$log" || status=$?
+# A kernel that is stuck outlives kunit.py, and whatever signal ends that.
+pkill -KILL -f "^$build/linux " || true
 ((status == 0)) || die "kunit.py ended with status $status; all of its output is in $(rel "$log")"
 
 # The kernel's own parser counts.

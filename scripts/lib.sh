@@ -23,6 +23,15 @@ KERNEL_SERIES=6.12
 U=$BUILD/linux-unmodified
 R=$BUILD/linux-reserve
 
+# The kernels, each with its tree and the fragments of its configuration.
+declare -A TREE=([unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve)
+declare -A FRAGMENTS=(
+	[unmodified]="guest.config"
+	[reserve]="guest.config reserve.config"
+	[debug]="guest.config reserve.config debug.config"
+	[rt]="guest.config reserve.config rt.config"
+)
+
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: %s\n' "$PROG" "$*" >&2; }
 die() { warn "$*"; exit 1; }
@@ -39,6 +48,20 @@ need() {
 }
 
 elapsed() { printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); }
+
+# check_that TEXT CONDITION...: something that a script checks, told and counted
+passed=0 failed=0
+check_that() {
+	local text=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		say "ok: $text"
+	else
+		failed=$((failed + 1))
+		say "not ok: $text"
+	fi
+}
 
 # Temporary directories, removed on every exit.
 tmpdirs=()
@@ -74,6 +97,19 @@ lock() {
 		say "$PROG: waiting for another $1 job in $(rel "$BUILD")"
 		flock "$lockfd"
 	fi
+}
+
+# kmake_for LABEL: how make is called for that kernel, in kmake[]
+kmake_for() {
+	kmake=(make -C "$BUILD/linux-${TREE[$1]}" "O=$BUILD/obj-$1")
+	if command -v ccache >/dev/null; then
+		export CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} CCACHE_BASEDIR=$ROOT
+		kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
+	fi
+	# Nothing of the machine or the hour goes into the image.
+	export KBUILD_BUILD_USER=reserve KBUILD_BUILD_HOST=build
+	export KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_VERSION=1
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 }
 
 # -- the series ---------------------------------------------------------------

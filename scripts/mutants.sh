@@ -16,6 +16,8 @@ scripts=$(dirname "$0")
 need python3 make gcc
 lock kernel
 export KERNEL_LOCKED=1
+# What hangs is seen, too: it need not take long.
+export KUNIT_LIMIT=${KUNIT_LIMIT:-150}
 "$scripts/tree.sh" reserve
 
 mapfile -t names < <(python3 "$scripts/mutants.py" list)

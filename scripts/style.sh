@@ -89,6 +89,11 @@ own_c() {
 	own_files | grep -E '\.[ch]$' || true
 }
 
+# Kernel code that goes into no kernel, and is compiled by modules.sh
+module_c() {
+	all_files | grep -E '^tests/modules/.*\.[ch]$' || true
+}
+
 # Types that checkpatch gets wrong here:
 # FILE_PATH_CHANGES asks for a MAINTAINERS entry in a patch of its own.
 # MACRO_ARG_REUSE is what an iterator does.
@@ -109,7 +114,7 @@ check_checkpatch() {
 		include/trace/events/*) each checkpatch "$f" checkpatch --ignore "$ignore_trace" -f "$ROOT/$f" ;;
 		*) each checkpatch "$f" checkpatch --ignore "$ignore" -f "$ROOT/$f" ;;
 		esac
-	done < <(own_c)
+	done < <(own_c; module_c)
 	while read -r f; do
 		each checkpatch "patches/$f" checkpatch --ignore "$ignore" "$PATCHES/$f"
 	done < <(series "$PATCHES")
@@ -119,7 +124,7 @@ check_kernel-doc() {
 	local f
 	while read -r f; do
 		each kernel-doc "$f" perl "$U/scripts/kernel-doc" -none -Wall "$ROOT/$f"
-	done < <(own_c)
+	done < <(own_c; module_c)
 }
 
 # W=1 and sparse, in a build directory of its own, so that the kernel's
@@ -130,9 +135,12 @@ check_compile() {
 	need sparse
 	while read -r f; do
 		[[ $f == *.c && $f != tools/* && $f != samples/* ]] || continue
-		# One that is included by another is compiled with that.
+		# One that is included by another is compiled with that, which may
+		# be a file of the kernel's.
 		own_c | grep -v -xF -- "$f" | xargs grep -qE "^#include \"(.*/)?$(basename "$f")\"" && continue
-		sources+=("$f")
+		o=$(awk -v want="+#include \"$(basename "$f")\"" \
+			'/^\+\+\+ b\// { file = substr($2, 3) } $0 == want { print file }' "$PATCHES"/*.patch)
+		sources+=("${o:-$f}")
 	done < <(own_c)
 	((${#sources[@]})) || return 0
 

@@ -393,7 +393,62 @@ test_no_root_no_sudo() {
 		env DEPS_MISSING=quilt setpriv --reuid=65534 --regid=65534 --clear-groups "$scripts/deps.sh"
 }
 
+# compiled LABEL: what comes on stdin, as mm/some.o of that kernel
+compiled() {
+	mkdir -p "build/obj-$1/mm" "build/kernels/$1"
+	touch "build/kernels/$1/bzImage"
+	gcc -O2 -fno-pie -x c -c -o "build/obj-$1/mm/some.o" -
+}
+
+# some_c FIRST INSIDE: a function, with other things before it and in it
+some_c() {
+	cat <<-END
+	void report(const char *text);
+	$1
+	static int count;
+	__attribute__((noinline)) static int twice(int x) { return count += 2 * x; }
+	int fast(int x)
+	{
+		$2
+		if (x < 0)
+			report("below");
+		return twice(x) + twice(count);
+	}
+	END
+}
+
+test_fastpath_sees_one_instruction() {
+	fastpath=$scripts/fastpath.sh
+	say mm/some.o fast >list
+	some_c "" "" | compiled unmodified
+	refused "there is no reserve kernel to compare: run 'make kernel-reserve'" "$fastpath" list
+	some_c 'static int other; int slow(int x) { report("slow"); return other += x; }' "" |
+		compiled reserve
+	good "$fastpath" list
+	grep -qx '1 passed, 0 failed' out || fail "other addresses count as a difference"
+	some_c "" '__asm__ volatile("nop");' | compiled reserve
+	refused "0 passed, 1 failed" "$fastpath" list
+	grep -qE '^ +\+nop$' out || fail "the instruction is not shown"
+	some_c "" 'x ^= 1;' | compiled reserve
+	refused "0 passed, 1 failed" "$fastpath" list
+	say mm/some.o gone >list
+	refused "0 passed, 1 failed" "$fastpath" list
+	say mm/none.o fast >list
+	refused "mm/none.o does not exist" "$fastpath" list
+	say mm/some.o >list
+	refused "is not 'object function [info]'" "$fastpath" list
+	refused "nowhere does not exist" "$fastpath" nowhere
+}
+
+test_modules_need_a_kernel() {
+	refused "run 'make kernel-debug'" "$scripts/modules.sh" debug
+	refused "usage: scripts/modules.sh" "$scripts/modules.sh" other
+	refused "usage: scripts/slab-apart.sh" "$scripts/slab-apart.sh" --ops many
+	refused "run 'make kernel-unmodified'" "$scripts/slab-apart.sh"
+}
+
 test_make_says_what_is_wrong() {
+	refused "K is unmodified, reserve, debug or rt, not 'other'" make -C "$ROOT" modules K=other
 	refused "name one, S=name" make -C "$ROOT" scenario
 	refused "K is unmodified or reserve, not 'other'" make -C "$ROOT" scenario S=x K=other
 	good make -C "$ROOT"

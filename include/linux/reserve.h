@@ -11,12 +11,16 @@
 #include <linux/gfp_types.h>
 #include <linux/jump_label.h>
 #include <linux/list.h>
+#include <linux/mmzone.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
 struct kmem_cache;
 struct mem_reserve_dir;
 struct page;
+
+/* Runs of pages are drawn up to PAGE_ALLOC_COSTLY_ORDER. */
+#define MEM_RESERVE_ORDERS	(PAGE_ALLOC_COSTLY_ORDER + 1)
 
 /**
  * struct mem_reserve_count - what a node may use of one unit, and uses
@@ -33,14 +37,31 @@ struct mem_reserve_count {
 };
 
 /**
+ * enum mem_reserve_unit - what a node's own count counts
+ * @MEM_RESERVE_PAGES: pages, there is no other count
+ * @MEM_RESERVE_OBJECTS: objects of the caches it names
+ * @MEM_RESERVE_BYTES: bytes in objects of sizes not known beforehand
+ */
+enum mem_reserve_unit {
+	MEM_RESERVE_PAGES,
+	MEM_RESERVE_OBJECTS,
+	MEM_RESERVE_BYTES,
+};
+
+/**
  * struct mem_reserve - a node of the reserve tree
  * @name: its directory in sysfs; not copied, must outlive the node
  * @parent: the node that this one's pages add up into, or %NULL
  * @children: the nodes below
  * @sibling: link in the parent's @children
  * @pages: pages drawn, against the pages that this node and all below demand
- * @objects: objects charged, where the demand is one in objects
- * @cache: the cache those objects come from, or %NULL
+ * @by_order: that demand by the order in which the pages are drawn
+ * @unit: what @own counts
+ * @own: objects or bytes charged, if that is what is demanded
+ * @items: the demand, line by line
+ * @any: link in the list of nodes whose demand covers any cache
+ * @has_caches: frees look for reserve slabs because of this node
+ * @leaving: it is being disconnected, and nothing more is charged
  * @wait: those who wait for room at this node
  * @dir: its sysfs directory while it is connected to the root
  *
@@ -54,10 +75,29 @@ struct mem_reserve {
 	struct list_head children;
 	struct list_head sibling;
 	struct mem_reserve_count pages;
-	struct mem_reserve_count objects;
-	struct kmem_cache *cache;
+	unsigned long by_order[MEM_RESERVE_ORDERS];
+	enum mem_reserve_unit unit;
+	struct mem_reserve_count own;
+	struct list_head items;
+	struct list_head any;
+	bool has_caches;
+	bool leaving;
 	wait_queue_head_t wait;
 	struct mem_reserve_dir *dir;
+};
+
+/**
+ * struct mem_reserve_part - one part of a demand made of several
+ * @cache: objects of this cache, or
+ * @size: if @cache is %NULL, kmalloc()ed objects of so many bytes, or
+ * @order: if @size is 0 too, runs of 1 << @order pages
+ * @count: how many may be in use at once
+ */
+struct mem_reserve_part {
+	struct kmem_cache *cache;
+	size_t size;
+	unsigned int order;
+	unsigned long count;
 };
 
 #ifdef CONFIG_MEM_RESERVE
@@ -73,6 +113,11 @@ int mem_reserve_kmalloc_set(struct mem_reserve *res, size_t size,
 			    unsigned long count);
 int mem_reserve_kmem_cache_set(struct mem_reserve *res, struct kmem_cache *s,
 			       unsigned long count);
+int mem_reserve_parts_set(struct mem_reserve *res,
+			  const struct mem_reserve_part *parts,
+			  unsigned int nr);
+int mem_reserve_bytes_set(struct mem_reserve *res, unsigned long bytes);
+int mem_reserve_bytes_any_set(struct mem_reserve *res, unsigned long bytes);
 
 int mem_reserve_charge(struct mem_reserve *res, unsigned long count, gfp_t gfp);
 void mem_reserve_uncharge(struct mem_reserve *res, unsigned long count);
@@ -84,8 +129,11 @@ struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp);
 
 void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 			       gfp_t gfp);
+void kmem_cache_free_reserve(struct kmem_cache *s, void *object);
+void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp);
+void kfree_reserve(const void *object);
 
-DECLARE_STATIC_KEY_FALSE(slab_reserve_key);
+DECLARE_STATIC_KEY_MAYBE(CONFIG_SLUB_DEBUG_ON, slab_reserve_key);
 bool __slab_reserve_object(const void *object);
 
 /**
@@ -101,6 +149,13 @@ static inline bool slab_reserve_object(const void *object)
 {
 	return static_branch_unlikely(&slab_reserve_key) &&
 	       __slab_reserve_object(object);
+}
+
+#else
+
+static inline bool slab_reserve_object(const void *object)
+{
+	return false;
 }
 
 #endif /* CONFIG_MEM_RESERVE */

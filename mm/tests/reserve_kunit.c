@@ -98,11 +98,34 @@ static void reserve_test_exit(struct kunit *test)
 	mem_reserve_disconnect(&t->top);
 	mem_reserve_disconnect(&t->a);
 	mem_reserve_disconnect(&t->b);
+	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 0));
+	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->b, 0));
 	flush_work(&mem_reserve_trim_work);
+	KUNIT_EXPECT_TRUE(test, list_empty(&mem_reserve_items));
+	KUNIT_EXPECT_EQ(test, mem_reserve_unused, 0UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_root.pages.limit, 0UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_root.pages.usage, 0UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 0UL);
 	KUNIT_EXPECT_EQ(test, free_reserve_pages(), 0UL);
+}
+
+/* Demand @count runs of @order, beside single pages. */
+static int set_runs(struct mem_reserve *res, unsigned int order,
+		    unsigned long count)
+{
+	struct mem_reserve_part parts[] = {
+		{ .count = LEAF_PAGES },
+		{ .order = order, .count = count },
+	};
+
+	return mem_reserve_parts_set(res, parts, ARRAY_SIZE(parts));
+}
+
+static struct page *draw(struct mem_reserve *res, gfp_t gfp, unsigned int order)
+{
+	struct page *page = mem_reserve_draw(res, gfp, order);
+
+	return IS_ERR(page) ? NULL : page;
 }
 
 static void connect_top(struct kunit *test)
@@ -145,6 +168,9 @@ static void reserve_test_limit(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, -ENODEV, mem_reserve_charge(&t->a, 1, GFP_NOWAIT));
 	connect_top(test);
+	t->top.leaving = true;
+	KUNIT_EXPECT_EQ(test, -ENODEV, mem_reserve_charge(&t->a, 1, GFP_NOWAIT));
+	t->top.leaving = false;
 	KUNIT_EXPECT_EQ(test, 0, mem_reserve_charge(&t->a, LEAF_PAGES - 1, GFP_NOWAIT));
 	KUNIT_EXPECT_EQ(test, -ENOMEM, mem_reserve_charge(&t->a, 2, GFP_NOWAIT));
 	KUNIT_EXPECT_EQ(test, 0, mem_reserve_charge(&t->a, 1, GFP_NOWAIT));
@@ -297,7 +323,7 @@ static void reserve_test_ordinary_first(struct kunit *test)
 	free_pages_reserve(page, 0);
 }
 
-/* No draw without the flag that says so, nor above the order that is served. */
+/* No draw without the flag that says so, nor of an order that is not promised. */
 static void reserve_test_draw_refused(struct kunit *test)
 {
 	struct reserve_test *t = test->priv;
@@ -305,8 +331,10 @@ static void reserve_test_draw_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, mem_reserve_draw_page(&t->a, GFP_ATOMIC));
 	connect_top(test);
 	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, 64));
-	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, GFP_ATOMIC, 0));
-	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 4));
+	KUNIT_EXPECT_NULL(test, draw(&t->a, GFP_ATOMIC, 0));
+	KUNIT_EXPECT_NULL(test, draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 1));
+	KUNIT_EXPECT_NULL(test, draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 4));
+	KUNIT_EXPECT_EQ(test, -EINVAL, set_runs(&t->a, 4, 1));
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
 }
 
@@ -320,7 +348,7 @@ static void reserve_test_free_paths(struct kunit *test)
 
 	connect_top(test);
 
-	page = mem_reserve_draw(&t->a, gfp, 0);
+	page = draw(&t->a, gfp, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	get_page(page);
 	put_page(page);
@@ -328,14 +356,14 @@ static void reserve_test_free_paths(struct kunit *test)
 	put_page(page);
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
 
-	page = mem_reserve_draw(&t->a, gfp, 0);
+	page = draw(&t->a, gfp, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	page_frag_free(page_address(page));
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
 
 	folio_batch_init(&batch);
 	while (folio_batch_count(&batch) < 4) {
-		page = mem_reserve_draw(&t->b, gfp, 0);
+		page = draw(&t->b, gfp, 0);
 		KUNIT_ASSERT_NOT_NULL(test, page);
 		folio_batch_add(&batch, page_folio(page));
 	}
@@ -343,7 +371,8 @@ static void reserve_test_free_paths(struct kunit *test)
 	folios_put(&batch);
 	KUNIT_EXPECT_EQ(test, t->b.pages.usage, 0UL);
 
-	page = mem_reserve_draw(&t->a, gfp, 3);
+	KUNIT_ASSERT_EQ(test, 0, set_runs(&t->a, 3, 1));
+	page = draw(&t->a, gfp, 3);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 8UL);
 	split_page(page, 3);
@@ -358,38 +387,136 @@ static void reserve_test_free_paths(struct kunit *test)
 	__free_page(page);
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
 
-	page = mem_reserve_draw(&t->a, gfp | __GFP_COMP, 2);
+	KUNIT_ASSERT_EQ(test, 0, set_runs(&t->a, 2, 1));
+	page = draw(&t->a, gfp | __GFP_COMP, 2);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 4UL);
 	put_page(page);
 	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 0UL);
-	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, free_reserve_pages(), 2 * pageblock_nr_pages);
 }
 
-/* Room, but no run of pages: the charge is released again. */
-static void reserve_test_draw_fragmented(struct kunit *test)
+/* Draw all that may be drawn in single pages, then free every other page. */
+static void scatter(struct kunit *test, struct reserve_test *t,
+		    struct list_head *kept)
 {
 	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC;
-	struct reserve_test *t = test->priv;
 	struct page *page, *next;
+	unsigned long i = 0;
 
-	mem_reserve_disconnect(&t->b);
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, pageblock_nr_pages));
-	connect_top(test);
-	while ((page = mem_reserve_draw(&t->a, gfp, 0)))
-		list_add(&page->lru, &t->hog);
-	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages);
-	list_for_each_entry_safe(page, next, &t->hog, lru) {
-		if (page_to_pfn(page) & 1)
+	while ((page = draw(&t->b, gfp, 0)))
+		list_add(&page->lru, kept);
+	list_for_each_entry_safe(page, next, kept, lru) {
+		if (i++ & 1)
 			continue;
 		list_del(&page->lru);
 		__free_page(page);
 	}
-	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages / 2);
-	KUNIT_EXPECT_NULL(test, mem_reserve_draw(&t->a, gfp, 1));
-	KUNIT_EXPECT_EQ(test, t->a.pages.usage, pageblock_nr_pages / 2);
+}
+
+/*
+ * Filled: runs of pages that were promised are there, however scattered the
+ * single pages are that others hold, and whoever draws first.
+ */
+static void reserve_test_runs(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC;
+	struct reserve_test *t = test->priv;
+	unsigned long i, order, drawn = 0;
+	struct page *pages[3][4];
+
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->b, 2 * pageblock_nr_pages));
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_parts_set(&t->a, (struct mem_reserve_part []) {
+		{ .order = 1, .count = 4 }, { .order = 2, .count = 4 },
+		{ .order = 3, .count = 4 } }, 3));
+	connect_top(test);
+	/* Three orders in a block each, and single pages */
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 5UL);
+	scatter(test, t, &t->hog);
+	for (order = 1; order <= 3; order++)
+		for (i = 0; i < 4; i++) {
+			pages[order - 1][i] = draw(&t->a, gfp, order);
+			drawn += !!pages[order - 1][i];
+		}
+	KUNIT_EXPECT_EQ(test, drawn, 12UL);
+	KUNIT_EXPECT_EQ(test, t->a.pages.usage, t->a.pages.limit);
 	hog_free(&t->hog);
+	/* Nor do runs take what single pages were promised. */
+	scatter(test, t, &t->hog);
+	KUNIT_EXPECT_EQ(test, t->b.pages.usage, pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, t->b.pages.peak, 2 * pageblock_nr_pages);
+	for (order = 1; order <= 3; order++)
+		for (i = 0; i < 4; i++)
+			if (pages[order - 1][i])
+				__free_pages(pages[order - 1][i], order);
+	hog_free(&t->hog);
+	KUNIT_EXPECT_EQ(test, mem_reserve_unused, 5UL);
+	KUNIT_EXPECT_EQ(test, free_reserve_pages(), 5 * pageblock_nr_pages);
+}
+
+/* A block that is in use serves one order. */
+static unsigned long pages_of_another_order(void)
+{
+	struct mem_reserve_block *block;
+	unsigned long i, nr = 0;
+
+	list_for_each_entry(block, &mem_reserve_blocks, list)
+		for (i = 0; i < pageblock_nr_pages; i++)
+			nr += block->owner[i] && block->owner[i]->order != block->order;
+	return nr;
+}
+
+/* The same to the last page: each order fills a block, single pages first. */
+static void reserve_test_runs_tight(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC;
+	struct reserve_test *t = test->priv;
+	unsigned long i, drawn = 0, nr = pageblock_nr_pages / 2;
+	struct page **runs;
+
+	runs = kunit_kcalloc(test, nr, sizeof(*runs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, runs);
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->b, pageblock_nr_pages));
+	KUNIT_ASSERT_EQ(test, 0, mem_reserve_parts_set(&t->a, (struct mem_reserve_part []) {
+		{ .order = 1, .count = nr } }, 1));
+	connect_top(test);
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 2UL);
+	runs[0] = draw(&t->a, gfp, 1);
+	scatter(test, t, &t->hog);
+	for (i = 1; i < nr; i++)
+		runs[i] = draw(&t->a, gfp, 1);
+	KUNIT_EXPECT_EQ(test, pages_of_another_order(), 0UL);
+	for (i = 0; i < nr; i++) {
+		drawn += !!runs[i];
+		if (runs[i])
+			__free_pages(runs[i], 1);
+	}
+	KUNIT_EXPECT_EQ(test, drawn, nr);
+	hog_free(&t->hog);
+}
+
+/* A block that is to serve another order is not started: charge released. */
+static void reserve_test_draw_no_block(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC;
+	struct reserve_test *t = test->priv;
+	struct mem_reserve_item *item;
+
+	KUNIT_ASSERT_EQ(test, 0, set_runs(&t->a, 1, 1));
+	connect_top(test);
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 2UL);
+	/* As if somebody was promised more runs than there are blocks for */
+	item = item_find(&t->a.items, NULL, 1);
+	KUNIT_ASSERT_NOT_NULL(test, item);
+	spin_lock_irq(&mem_reserve_lock);
+	swap(mem_reserve_root.by_order[1], mem_reserve_root.by_order[2]);
+	spin_unlock_irq(&mem_reserve_lock);
+	KUNIT_EXPECT_NULL(test, draw(&t->a, gfp, 1));
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
+	KUNIT_EXPECT_EQ(test, item->pages.usage, 0UL);
+	spin_lock_irq(&mem_reserve_lock);
+	swap(mem_reserve_root.by_order[1], mem_reserve_root.by_order[2]);
+	spin_unlock_irq(&mem_reserve_lock);
 }
 
 /* Floor: compaction and page reporting do not take reserve pages either. */
@@ -415,9 +542,10 @@ static void reserve_test_owner(struct kunit *test)
 	struct reserve_test *t = test->priv;
 	struct page *a, *b;
 
+	KUNIT_ASSERT_EQ(test, 0, set_runs(&t->b, 1, 1));
 	connect_top(test);
-	a = mem_reserve_draw(&t->a, gfp, 0);
-	b = mem_reserve_draw(&t->b, gfp, 1);
+	a = draw(&t->a, gfp, 0);
+	b = draw(&t->b, gfp, 1);
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 1UL);
@@ -439,11 +567,11 @@ static void reserve_test_orphans(struct kunit *test)
 	struct reserve_test *t = test->priv;
 	struct page *page, *last;
 
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, pageblock_nr_pages));
+	KUNIT_ASSERT_EQ(test, 0, set_runs(&t->a, 1, pageblock_nr_pages));
 	connect_top(test);
-	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 2UL);
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 3UL);
 
-	page = mem_reserve_draw(&t->a, gfp, 1);
+	page = draw(&t->a, gfp, 1);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	mem_reserve_disconnect(&t->a);
 	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
@@ -451,15 +579,17 @@ static void reserve_test_orphans(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->top.pages.limit, LEAF_PAGES);
 	KUNIT_EXPECT_EQ(test, mem_reserve_orphans.pages.usage, 2UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_root.pages.limit, LEAF_PAGES + 2);
-	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 1UL);
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 2UL);
 	KUNIT_EXPECT_GE(test, free_reserve_pages(), LEAF_PAGES);
 
 	__free_pages(page, 1);
 	KUNIT_EXPECT_EQ(test, mem_reserve_orphans.pages.usage, 0UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_root.pages.limit, LEAF_PAGES);
+	flush_work(&mem_reserve_trim_work);
+	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 1UL);
 
 	/* And with nobody left: the page becomes an ordinary one. */
-	last = mem_reserve_draw(&t->b, gfp, 0);
+	last = draw(&t->b, gfp, 0);
 	KUNIT_ASSERT_NOT_NULL(test, last);
 	mem_reserve_disconnect(&t->top);
 	KUNIT_EXPECT_EQ(test, mem_reserve_orphans.pages.usage, 0UL);
@@ -479,10 +609,10 @@ static void reserve_test_trim_later(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, mem_reserve_pages_set(&t->a, pageblock_nr_pages));
 	connect_top(test);
 	/* One page in each block: draw until the block changes. */
-	first = mem_reserve_draw(&t->a, gfp, 0);
+	first = draw(&t->a, gfp, 0);
 	KUNIT_ASSERT_NOT_NULL(test, first);
 	for (i = 0; i < pageblock_nr_pages - 1 && !other; i++) {
-		struct page *page = mem_reserve_draw(&t->a, gfp, 0);
+		struct page *page = draw(&t->a, gfp, 0);
 
 		if (page && page_to_pfn(page) >> pageblock_order !=
 		    page_to_pfn(first) >> pageblock_order)
@@ -491,7 +621,7 @@ static void reserve_test_trim_later(struct kunit *test)
 			list_add(&page->lru, &t->hog);
 	}
 	if (!other)
-		other = mem_reserve_draw(&t->b, gfp, 0);
+		other = draw(&t->b, gfp, 0);
 	hog_free(&t->hog);
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 2));
@@ -597,8 +727,7 @@ static int racer_fn(void *data)
 
 	for (i = 0; i < r->rounds; i++) {
 		struct mem_reserve *res = i & 1 ? &r->t->a : &r->t->b;
-		unsigned int order = get_random_u32_below(3);
-		struct page *page = mem_reserve_draw(res, gfp, order);
+		struct page *page = draw(res, gfp, 0);
 		unsigned long nr = 1 + get_random_u32_below(3);
 		bool charged = !mem_reserve_charge(res, nr, GFP_NOWAIT);
 
@@ -610,7 +739,7 @@ static int racer_fn(void *data)
 		if (charged)
 			mem_reserve_uncharge(res, nr);
 		if (page)
-			__free_pages(page, order);
+			__free_page(page);
 	}
 	complete(&r->done);
 	return 0;
@@ -641,202 +770,6 @@ static void reserve_test_race(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
 }
 
-struct conversion {
-	unsigned int size;
-	unsigned long count;
-};
-
-static const struct conversion conversions[] = {
-	{ 8, 1 }, { 64, 64 }, { 64, 65 }, { 256, 288 }, { 1000, 9 },
-	{ 2048, 3 }, { 4096, 5 }, { 8192, 2 }, { 3 * 4096, 4 },
-};
-
-static void conversion_desc(const struct conversion *c, char *desc)
-{
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%lu x %u bytes", c->count, c->size);
-}
-
-KUNIT_ARRAY_PARAM(conversion, conversions, conversion_desc);
-
-/* The demand in pages, from what the cache really looks like */
-static void reserve_test_conversion(struct kunit *test)
-{
-	const struct conversion *c = test->param_value;
-	struct reserve_test *t = test->priv;
-	unsigned long slab_pages;
-	struct kmem_cache *s;
-
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmalloc_set(&t->a, c->size, c->count));
-	KUNIT_EXPECT_EQ(test, t->a.objects.limit, c->count);
-	if (c->size > KMALLOC_MAX_CACHE_SIZE) {
-		KUNIT_EXPECT_EQ(test, t->a.pages.limit, c->count << get_order(c->size));
-		return;
-	}
-	s = t->a.cache;
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	KUNIT_EXPECT_GE(test, s->object_size, c->size);
-	/* As many slabs as it takes when each is full, and no more. */
-	slab_pages = slab_reserve_pages(s, 1);
-	KUNIT_EXPECT_EQ(test, t->a.pages.limit,
-			DIV_ROUND_UP(c->count, slab_pages * PAGE_SIZE / s->size) *
-			slab_pages);
-}
-
-static void reserve_test_kmalloc_refused(struct kunit *test)
-{
-	struct reserve_test *t = test->priv;
-
-	KUNIT_EXPECT_EQ(test, -EINVAL, mem_reserve_kmalloc_set(&t->a, 0, 1));
-	KUNIT_EXPECT_EQ(test, -EINVAL, mem_reserve_kmalloc_set(&t->a, KMALLOC_MAX_SIZE + 1, 1));
-	KUNIT_EXPECT_EQ(test, t->a.pages.limit, LEAF_PAGES);
-}
-
-#define NR_OBJECTS 37
-
-static unsigned long objects_of_reserve(void **objects, unsigned long nr)
-{
-	unsigned long i, of_reserve = 0;
-
-	for (i = 0; i < nr; i++)
-		of_reserve += objects[i] &&
-			      page_of_reserve(virt_to_page(objects[i]));
-	return of_reserve;
-}
-
-/*
- * Exact and apart: the demand in objects is met to the last one out of the
- * pages it was converted to, none of them left over, and nobody else ever gets
- * an object of those pages.
- */
-static void reserve_test_objects(struct kunit *test)
-{
-	struct reserve_test *t = test->priv;
-	struct kmem_cache *s;
-	void **objects, **others;
-	unsigned long i, drawn;
-
-	s = kmem_cache_create("reserve_kunit", 256, 0, SLAB_NO_MERGE, NULL);
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	objects = kunit_kcalloc(test, NR_OBJECTS, sizeof(void *), GFP_KERNEL);
-	others = kunit_kcalloc(test, 4 * NR_OBJECTS, sizeof(void *), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, objects);
-	KUNIT_ASSERT_NOT_NULL(test, others);
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->a, s, NR_OBJECTS));
-	connect_top(test);
-
-	hog_all(test, &t->hog);
-	for (i = 0; i < NR_OBJECTS; i++)
-		objects[i] = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
-	drawn = objects_of_reserve(objects, NR_OBJECTS);
-	KUNIT_EXPECT_EQ(test, drawn, (unsigned long)NR_OBJECTS);
-	KUNIT_EXPECT_NULL(test, kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC));
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, (unsigned long)NR_OBJECTS);
-	KUNIT_EXPECT_EQ(test, t->a.pages.usage, t->a.pages.limit);
-	hog_free(&t->hog);
-
-	/* Holes in the reserve slabs are for charged callers only. */
-	for (i = 0; i < NR_OBJECTS; i += 2) {
-		kmem_cache_free(s, objects[i]);
-		objects[i] = NULL;
-	}
-	for (i = 0; i < 4 * NR_OBJECTS; i++)
-		others[i] = kmem_cache_alloc(s, i & 1 ? GFP_KERNEL :
-					     GFP_ATOMIC | __GFP_MEMALLOC);
-	KUNIT_EXPECT_EQ(test, objects_of_reserve(others, 4 * NR_OBJECTS), 0UL);
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, NR_OBJECTS / 2UL);
-
-	kmem_cache_free_bulk(s, 4 * NR_OBJECTS, others);
-	for (i = 1; i < NR_OBJECTS; i += 2)
-		kmem_cache_free(s, objects[i]);
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 0UL);
-	KUNIT_EXPECT_EQ(test, t->a.pages.usage, 0UL);
-	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
-	mem_reserve_disconnect(&t->top);
-	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 0));
-	kmem_cache_destroy(s);
-}
-
-/* An object that outlives its node: freed later, nothing is lost. */
-static void reserve_test_object_orphan(struct kunit *test)
-{
-	struct reserve_test *t = test->priv;
-	struct kmem_cache *s;
-	void *object;
-
-	s = kmem_cache_create("reserve_kunit", 256, 0, SLAB_NO_MERGE, NULL);
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->a, s, 3));
-	connect_top(test);
-	hog_all(test, &t->hog);
-	object = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
-	hog_free(&t->hog);
-	KUNIT_ASSERT_NOT_NULL(test, object);
-	KUNIT_EXPECT_TRUE(test, slab_reserve_object(object));
-	KUNIT_EXPECT_EQ(test, -EBUSY, mem_reserve_pages_set(&t->a, 9));
-	mem_reserve_disconnect(&t->top);
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 0UL);
-	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 0UL);
-	kmem_cache_free(s, object);
-	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 0));
-	kmem_cache_destroy(s);
-}
-
-/*
- * An object that outlives its node does not serve another: connected again,
- * what is charged and what is uncharged are the same.
- */
-static void reserve_test_object_foreign(struct kunit *test)
-{
-	struct reserve_test *t = test->priv;
-	void *old, *a, *b;
-	struct kmem_cache *s;
-
-	s = kmem_cache_create("reserve_kunit", 256, 0, SLAB_NO_MERGE, NULL);
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->a, s, 3));
-	KUNIT_ASSERT_EQ(test, 0, mem_reserve_kmem_cache_set(&t->b, s, 3));
-	connect_top(test);
-	hog_all(test, &t->hog);
-	old = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
-	hog_free(&t->hog);
-	mem_reserve_disconnect(&t->top);
-	connect_top(test);
-
-	hog_all(test, &t->hog);
-	a = kmem_cache_alloc_reserve(&t->a, s, GFP_ATOMIC);
-	b = kmem_cache_alloc_reserve(&t->b, s, GFP_ATOMIC);
-	hog_free(&t->hog);
-	KUNIT_ASSERT_NOT_NULL(test, old);
-	KUNIT_ASSERT_NOT_NULL(test, a);
-	KUNIT_ASSERT_NOT_NULL(test, b);
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 1UL);
-	KUNIT_EXPECT_EQ(test, t->b.objects.usage, 1UL);
-	kmem_cache_free(s, a);
-	KUNIT_EXPECT_EQ(test, t->a.objects.usage, 0UL);
-	KUNIT_EXPECT_EQ(test, t->b.objects.usage, 1UL);
-	kmem_cache_free(s, b);
-	kmem_cache_free(s, old);
-	KUNIT_EXPECT_EQ(test, t->top.pages.usage, 0UL);
-	mem_reserve_disconnect(&t->top);
-	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->a, 0));
-	KUNIT_EXPECT_EQ(test, 0, mem_reserve_pages_set(&t->b, 0));
-	kmem_cache_destroy(s);
-}
-
-/* A cache that cannot have reserve slabs is refused beforehand. */
-static void reserve_test_cache_refused(struct kunit *test)
-{
-	struct reserve_test *t = test->priv;
-	struct kmem_cache *s;
-
-	s = kmem_cache_create("reserve_kunit", 256, 0,
-			      SLAB_NO_MERGE | SLAB_TYPESAFE_BY_RCU, NULL);
-	KUNIT_ASSERT_NOT_NULL(test, s);
-	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, mem_reserve_kmem_cache_set(&t->a, s, 3));
-	KUNIT_EXPECT_EQ(test, t->a.pages.limit, LEAF_PAGES);
-	kmem_cache_destroy(s);
-}
-
 static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_tree),
 	KUNIT_CASE(reserve_test_limit),
@@ -848,7 +781,9 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),
 	KUNIT_CASE(reserve_test_free_paths),
-	KUNIT_CASE(reserve_test_draw_fragmented),
+	KUNIT_CASE(reserve_test_runs),
+	KUNIT_CASE(reserve_test_runs_tight),
+	KUNIT_CASE(reserve_test_draw_no_block),
 	KUNIT_CASE(reserve_test_isolate),
 	KUNIT_CASE(reserve_test_owner),
 	KUNIT_CASE(reserve_test_orphans),
@@ -856,12 +791,6 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_wait),
 	KUNIT_CASE(reserve_test_wait_disconnect),
 	KUNIT_CASE_SLOW(reserve_test_race),
-	KUNIT_CASE_PARAM(reserve_test_conversion, conversion_gen_params),
-	KUNIT_CASE(reserve_test_kmalloc_refused),
-	KUNIT_CASE_SLOW(reserve_test_objects),
-	KUNIT_CASE_SLOW(reserve_test_object_orphan),
-	KUNIT_CASE_SLOW(reserve_test_object_foreign),
-	KUNIT_CASE(reserve_test_cache_refused),
 	{}
 };
 
@@ -872,4 +801,6 @@ static struct kunit_suite reserve_test_suite = {
 	.test_cases = reserve_test_cases,
 };
 
-kunit_test_suite(reserve_test_suite);
+#include "reserve_slab_kunit.c"
+
+kunit_test_suites(&reserve_test_suite, &reserve_slab_test_suite);

@@ -165,20 +165,12 @@ static unsigned long sk_reserve_pages(void)
 	return pages;
 }
 
-/*
- * Each buffer that arrives needs a head, and two may share a page. Without
- * reserve slabs (debug options, say) heads are ordinary ones.
- */
+/* Each buffer that arrives needs a head, and two may share a page. */
 static int sk_reserve_set_heads(unsigned long pages)
 {
-	int err = mem_reserve_kmem_cache_set(&heads_reserve,
-					     net_hotdata.skbuff_cache,
-					     2 * pages);
-
-	if (err != -EOPNOTSUPP)
-		return err;
-	pr_warn_once("no packet heads can be set aside with these slab options\n");
-	return 0;
+	return mem_reserve_kmem_cache_set(&heads_reserve,
+					  net_hotdata.skbuff_cache,
+					  2 * pages);
 }
 
 /* Set both demands: what was set before is in force if this fails. */

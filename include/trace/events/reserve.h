@@ -20,7 +20,7 @@ DECLARE_EVENT_CLASS(mem_reserve_count,
 		__field(unsigned long, nr)
 		__field(unsigned long, usage)
 		__field(unsigned long, limit)
-		__field(bool, objects)
+		__field(bool, own)
 	),
 
 	TP_fast_assign(
@@ -28,11 +28,11 @@ DECLARE_EVENT_CLASS(mem_reserve_count,
 		__entry->nr = nr;
 		__entry->usage = count->usage;
 		__entry->limit = count->limit;
-		__entry->objects = count == &res->objects;
+		__entry->own = count != &res->pages;
 	),
 
 	TP_printk("node=%s unit=%s nr=%lu usage=%lu limit=%lu",
-		  __get_str(name), __entry->objects ? "objects" : "pages",
+		  __get_str(name), __entry->own ? "own" : "pages",
 		  __entry->nr, __entry->usage, __entry->limit)
 );
 
@@ -78,6 +78,30 @@ TRACE_EVENT(mem_reserve_draw,
 
 	TP_printk("node=%s pfn=0x%lx order=%u gfp=0x%lx",
 		  __get_str(name), __entry->pfn, __entry->order, __entry->gfp)
+);
+
+/* A reserve slab became an ordinary one, its pages nobody's. */
+TRACE_EVENT(mem_reserve_adopt,
+
+	TP_PROTO(const struct mem_reserve *res, unsigned long pfn,
+		 unsigned int order),
+
+	TP_ARGS(res, pfn, order),
+
+	TP_STRUCT__entry(
+		__string(name, res->name)
+		__field(unsigned long, pfn)
+		__field(unsigned int, order)
+	),
+
+	TP_fast_assign(
+		__assign_str(name);
+		__entry->pfn = pfn;
+		__entry->order = order;
+	),
+
+	TP_printk("node=%s pfn=0x%lx order=%u", __get_str(name),
+		  __entry->pfn, __entry->order)
 );
 
 #endif /* _TRACE_RESERVE_H */

@@ -577,6 +577,8 @@ int main(void)
 		client();
 	else if (!strcmp(config.role, "server"))
 		server();
+	else if (!strcmp(config.role, "module"))
+		module_run();
 	say("bye");
 	power_off();
 	return 0;

@@ -17,7 +17,7 @@
 #define RIG_PAGE	4096UL
 
 struct rig_config {
-	char role[16];		/* client, server or probe */
+	char role[16];		/* client, server, module or probe */
 	char addr[64];		/* our IPv4 address; the prefix is 24 bits */
 	char server[64];
 	char port[16];
@@ -58,6 +58,9 @@ int nbd_disconnect(int fd, unsigned int index);
 
 /* work.c */
 int work_run(unsigned int proc);
+
+/* module.c */
+void module_run(void);
 
 /* monitor.c */
 void monitor_run(int fd) __attribute__((noreturn));

@@ -97,12 +97,17 @@ def flood_program() -> Path:
     return compiled("flood", [RIG / "host" / "flood.c"])
 
 
-def _base() -> Archive:
+def _bare() -> Archive:
     archive = Archive()
     for name in ("dev", "proc", "sys", "tmp", "run", "rig", "etc"):
         archive.directory(name)
     archive.device("dev/console", 5, 1)
     archive.file("init", init_program().read_bytes())
+    return archive
+
+
+def _base() -> Archive:
+    archive = _bare()
     busybox = tool("busybox")
     if libraries(busybox):
         raise RigError("busybox is not static: install the package busybox-static")
@@ -141,6 +146,16 @@ def _empty() -> Archive:
     archive = Archive()
     archive.directory("dev")
     return archive
+
+
+def module_initramfs(target: Path, modules: list[Path], plan: list[str]) -> Path:
+    """Init and some modules, with the lines that tell it what to do with them."""
+    archive = _bare()
+    for module in modules:
+        archive.file(f"rig/{module.name}", module.read_bytes(), 0o644)
+    archive.file("rig/plan", "".join(f"{line}\n" for line in plan).encode(), 0o644)
+    target.write_bytes(archive.packed())
+    return target
 
 
 VARIANTS = {"client": _client, "server": _server, "empty": _empty}

@@ -127,6 +127,8 @@ class Machine:
         the user network, which would reassemble fragments without a bound.
         """
         spec = self.spec
+        if not spec.netdev:
+            return []
         argv = ["-netdev", spec.netdev,
                 "-device", f"{spec.nic},netdev=n0,mac={MAC[spec.role]},id=nic"]
         if spec.flood:

@@ -8,6 +8,7 @@ REPO = RIG.parent.parent
 BUILD = REPO / "build"
 WORK = BUILD / "rig"
 RUNS = BUILD / "runs"
+MODULES = BUILD / "modules"
 SCENARIOS = RIG / "scenarios"
 SELFTESTS = RIG / "selftests"
 

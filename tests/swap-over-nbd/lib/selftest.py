@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import report
-from .paths import RIG
+from .paths import MODULES, RIG
 from .scenario import Kernel
 
 LIMIT = 150
 MARK = "RIG_SELFTEST"
+MODULE = "rig_selftest.ko"
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Case:
     env: dict[str, str] = field(default_factory=dict)
     interrupt: int = 0              # sent once the guest has begun to work
     check: Callable[[dict], str] = lambda result: ""
+    verb: str = "run"
 
 
 def _names_waits(result: dict) -> str:
@@ -39,6 +41,11 @@ def _names_waits(result: dict) -> str:
     if "<-" not in text:
         return "the report names no wait"
     return "" if result["memory"] else "the report has no memory"
+
+
+def _module(name: str, how: str, sentence: str, *args: str, status: int = 1) -> Case:
+    return Case(f"module-{name}", [MODULE, "--param", f"how={how}", *args], sentence,
+                status=status, verb="module")
 
 
 def _cases(port: int) -> list[Case]:
@@ -61,6 +68,18 @@ def _cases(port: int) -> list[Case]:
              "/nonexistent/bzImage does not exist", status=2),
         Case("no-scenario", ["self-none"], "there is no scenario 'self-none'", status=2),
         Case("typo", ["self-typo"], "unknown key 'memory_gb'", status=2),
+        _module("ok", "ok", "# 2 passed, 0 failed", status=0),
+        _module("fail", "fail", "# 1 passed, 1 failed"),
+        _module("skip", "skip", "# 1 passed, 0 failed, 1 skipped", status=0),
+        _module("warn", "warn", "the kernel reported: WARNING: "),
+        _module("panic", "panic", "failed: Kernel panic - not syncing: as told"),
+        _module("hang", "hang", "not done after 20 s", "--timeout", "20"),
+        _module("refused", "refuse", "the kernel refused rig_selftest.ko: Invalid argument"),
+        _module("knob", "ok", "writing '1' to /proc/none", "--knob", "/proc/none=1"),
+        _module("cat", "ok", "MemTotal:", "--cat", "/proc/meminfo", status=0),
+        _module("typo", "ok", "--knob takes PATH=VALUE, not 'none'", "--knob", "none", status=2),
+        Case("no-module", ["/nonexistent.ko"], "/nonexistent.ko does not exist", status=2,
+             verb="module"),
         Case("sigterm", ["self-stuck"], "stopped by SIGTERM", status=128 + signal.SIGTERM,
              interrupt=signal.SIGTERM),
         Case("sigkill", ["self-stuck"], "", status=-signal.SIGKILL, interrupt=signal.SIGKILL),
@@ -80,8 +99,9 @@ def _survivors(token: str) -> list[str]:
 
 
 def _run(case: Case, kernel: Kernel, out: Path, token: str) -> tuple[int, str]:
-    argv = [sys.executable, str(RIG / "rig"), "run", "--out", str(out),
-            "--kernel", f"{kernel.label}={kernel.dir}", *case.args]
+    argv = [sys.executable, str(RIG / "rig"), case.verb, "--out", str(out),
+            "--kernel", f"{kernel.label}={kernel.dir}",
+            *(str(MODULES / kernel.label / arg) if arg == MODULE else arg for arg in case.args)]
     env = {**os.environ, **case.env, MARK: token}
     log = out / "output"
     with log.open("wb") as stream:
