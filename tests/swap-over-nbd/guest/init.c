@@ -22,6 +22,7 @@
 #include <sys/statfs.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,6 +76,7 @@ void say(const char *fmt, ...)
 
 static void power_off(void)
 {
+	tcdrain(STDERR_FILENO);
 	sleep(1);	/* let the port drain */
 	reboot(RB_POWER_OFF);
 	for (;;)

@@ -18,6 +18,7 @@ from .scenario import Kernel
 STAMP = re.compile(r"^\[\s*\d+\.\d+\] ?")
 TOTALS = re.compile(r"^# Totals: pass:(\d+) fail:(\d+) skip:(\d+) total:(\d+)")
 SUITE = re.compile(r"^(ok|not ok) \d+ ")
+CONSOLE_LAG = 30    # seconds
 # What a kernel says when it is not well.
 TROUBLE = re.compile(r"WARNING: |\bBUG: |^BUG |kernel BUG at |Kernel panic|Oops: |UBSAN: |"
                      r"general protection fault|INFO: (?:rcu|task|possible|suspicious)|"
@@ -140,6 +141,8 @@ class Load:
             self._show()
             if not self.done and not self.reason:
                 self._check()
+        if self.done:
+            self._rest()
 
     def _signal(self, line: str) -> None:
         word, _, rest = line.partition(" ")
@@ -181,6 +184,17 @@ class Load:
             report.note(f"wait: {line}")
 
     # -- the console ----------------------------------------------------------
+
+    def _rest(self) -> None:
+        """The console is slower than the signal port, and complete when the guest is off."""
+        limit = time.monotonic() + CONSOLE_LAG
+        while self.machine.running():
+            if time.monotonic() > limit:
+                self.reason = f"the guest said bye and did not power off in {CONSOLE_LAG} s"
+                return
+            for _ in self.machine.poll(0.2):
+                pass
+        self._show()
 
     def _show(self) -> None:
         """Whole lines that are new since the last time."""
