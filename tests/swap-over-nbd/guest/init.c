@@ -31,6 +31,8 @@
 #define KLOG_READ_ALL	3	/* SYSLOG_ACTION_READ_ALL, for which libc has no name */
 #define NBD		"/dev/nbd0"
 #define DISCARD_PORT	9
+#define LISTEN_PORT	13
+#define LISTEN_BACKLOG	4096
 #define READ_SIZE	(64 * 1024)
 #define READ_TOTAL	(8 * 1024 * 1024)
 #define DRAIN_TRIES	80	/* twice a second: fragments live for 30 s */
@@ -45,6 +47,7 @@ struct rig_shared *shared;
 
 static int signal_fd = -1;
 static int genl_fd = -1;
+static int nbd_socket = -1;	/* while we are the client ourselves */
 static char sysctls[512];
 static char read_buffer[READ_SIZE] __attribute__((aligned(4096)));
 
@@ -131,11 +134,18 @@ static void option(const char *name, const char *value)
 		{ "port", config.port, sizeof(config.port) },
 		{ "force", config.force, sizeof(config.force) },
 		{ "sysctl", sysctls, sizeof(sysctls) },
+		{ "kind", config.kind, sizeof(config.kind) },
+		{ "pressure", config.pressure, sizeof(config.pressure) },
+		{ "disturb", config.disturb, sizeof(config.disturb) },
 	};
 	static const struct { const char *name; unsigned int *to; } numbers[] = {
 		{ "procs", &config.procs },
 		{ "mb", &config.mb },
 		{ "passes", &config.passes },
+		{ "seconds", &config.seconds },
+		{ "mtu", &config.mtu },
+		{ "readers", &config.readers },
+		{ "reconnect", &config.reconnect },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -251,9 +261,15 @@ static void connect_nbd(void)
 			 NBD, "-b", "4096", "-swap", NULL };
 
 	errno = 0;
-	if (run(argv))
+	if (config.reconnect) {
+		nbd_socket = nbd_connect(genl_fd, 0);
+		if (nbd_socket < 0)
+			die("the server could not be connected to%s",
+			    kernel_says("sock_reserve: "));
+	} else if (run(argv)) {
 		die("nbd-client could not connect to the server%s",
 		    kernel_says("sock_reserve: "));
+	}
 	shared->rescan++;
 }
 
@@ -261,6 +277,8 @@ static void disconnect_nbd(void)
 {
 	int ret = nbd_disconnect(genl_fd, 0);
 
+	close(nbd_socket);
+	nbd_socket = -1;
 	if (ret)
 		die("disconnecting " NBD " returned %d", ret);
 	shared->rescan++;
@@ -412,6 +430,7 @@ static void workers_start(pid_t *pids)
 		munlockall();
 		put_file("/proc/self/oom_score_adj", "0");
 		setpriority(PRIO_PROCESS, 0, 0);
+		beside_join();
 		_exit(work_run(i));
 	}
 }
@@ -465,12 +484,16 @@ static unsigned int work(void)
 	pid_t pids[RIG_MAX_PROCS];
 	unsigned int killed;
 
+	if (config.reconnect && !beside_fork("nbd", true))
+		nbd_keep(genl_fd, 0, nbd_socket);
+	beside_start();
 	say("work");
 	workers_start(pids);
 	force_panic();
 	killed = workers_wait(pids);
 	say("workdone");
 	wait_for_host("quiet");
+	beside_stop();
 	return killed;
 }
 
@@ -499,7 +522,7 @@ static void client(void)
 	struct nodes nodes = { 0 };
 	unsigned long before;
 	unsigned int killed;
-	int unread;
+	int unread, listening;
 
 	if (net_up("eth0", config.addr))
 		die("eth0 could not be brought up");
@@ -518,6 +541,7 @@ static void client(void)
 	swap_start();
 	say("swap");
 	unread = net_open_unread(DISCARD_PORT);
+	listening = net_listen(LISTEN_PORT, LISTEN_BACKLOG);
 	monitor_start();
 	survive();
 	killed = work();
@@ -527,6 +551,7 @@ static void client(void)
 		die("swapoff");
 	say("swapoff");
 	close(unread);
+	close(listening);
 	drain(&nodes);
 	disconnect_nbd();
 	say("disconnected");

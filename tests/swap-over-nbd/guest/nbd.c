@@ -2,15 +2,35 @@
 /*
  * Disconnect an NBD device through netlink. nbd-client and its libraries are
  * gone from the initramfs by then: they cost a tenth of the guest's memory.
+ *
+ * Where the connection is to be made again after the server was gone, connect
+ * as well: nbd-client has no way to hand the kernel another socket.
  */
+#define _GNU_SOURCE	/* POLLRDHUP */
+#include <arpa/inet.h>
+#include <endian.h>
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "rig.h"
+
+#define NBD_GREETING	0x4e42444d41474943ULL	/* NBDMAGIC */
+#define NBD_OPTION	0x49484156454f5054ULL	/* IHAVEOPT */
+#define NBD_OPT_EXPORT	1
+#define NBD_CLIENT	3	/* fixed newstyle, no zeroes */
+#define EXPORT		"swap"
+#define BLOCK		4096
+#define DEAD_SECONDS	600	/* how long requests wait for another connection */
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER	57
+#endif
 
 struct message {
 	struct nlmsghdr nlh;
@@ -105,4 +125,129 @@ int nbd_disconnect(int fd, unsigned int index)
 	message_init(&msg, family, NBD_CMD_DISCONNECT, NBD_GENL_VERSION);
 	message_attr(&msg, NBD_ATTR_INDEX, &value, sizeof(value));
 	return message_talk(fd, &msg);
+}
+
+/* -- the client itself ------------------------------------------------------ */
+
+struct export {
+	uint64_t size;
+	uint16_t flags;
+} __attribute__((packed));
+
+static bool take(int sock, void *data, size_t size)
+{
+	return recv(sock, data, size, MSG_WAITALL) == (ssize_t)size;
+}
+
+/* A new connection with the export chosen, or -1. */
+static int nbd_open(struct export *export)
+{
+	struct {
+		uint64_t greeting, option;
+		uint16_t flags;
+	} __attribute__((packed)) hello;
+	struct {
+		uint32_t flags;
+		uint64_t magic;
+		uint32_t option, len;
+		char name[sizeof(EXPORT) - 1];
+	} __attribute__((packed)) want = {
+		.flags = htonl(NBD_CLIENT), .magic = htobe64(NBD_OPTION),
+		.option = htonl(NBD_OPT_EXPORT), .len = htonl(sizeof(EXPORT) - 1),
+	};
+	int sock = net_connect(config.server, config.port);
+
+	if (sock < 0)
+		return -1;
+	memcpy(want.name, EXPORT, sizeof(want.name));
+	if (!take(sock, &hello, sizeof(hello)) || hello.greeting != htobe64(NBD_GREETING) ||
+	    send(sock, &want, sizeof(want), MSG_NOSIGNAL) != sizeof(want) ||
+	    !take(sock, export, sizeof(*export))) {
+		close(sock);
+		return -1;
+	}
+	return sock;
+}
+
+static void message_number(struct message *msg, uint16_t type, uint64_t value)
+{
+	message_attr(msg, type, &value, sizeof(value));
+}
+
+static void message_socket(struct message *msg, int sock)
+{
+	struct {
+		struct nlattr item, fd;
+		uint32_t value;
+	} one = {
+		.item = { .nla_len = sizeof(one), .nla_type = NBD_SOCK_ITEM | NLA_F_NESTED },
+		.fd = { .nla_len = NLA_HDRLEN + sizeof(one.value), .nla_type = NBD_SOCK_FD },
+		.value = sock,
+	};
+
+	message_attr(msg, NBD_ATTR_SOCKETS | NLA_F_NESTED, &one, sizeof(one));
+}
+
+/* The socket, which the kernel has as well, or -1. */
+int nbd_connect(int fd, unsigned int index)
+{
+	uint32_t value = index;
+	struct export export;
+	struct message msg;
+	int sock = nbd_open(&export);
+
+	if (sock < 0)
+		return -1;
+	message_init(&msg, family, NBD_CMD_CONNECT, NBD_GENL_VERSION);
+	message_attr(&msg, NBD_ATTR_INDEX, &value, sizeof(value));
+	message_number(&msg, NBD_ATTR_SIZE_BYTES, be64toh(export.size));
+	message_number(&msg, NBD_ATTR_BLOCK_SIZE_BYTES, BLOCK);
+	message_number(&msg, NBD_ATTR_SERVER_FLAGS, ntohs(export.flags));
+	message_number(&msg, NBD_ATTR_DEAD_CONN_TIMEOUT, DEAD_SECONDS);
+	message_socket(&msg, sock);
+	if (message_talk(fd, &msg)) {
+		close(sock);
+		return -1;
+	}
+	return sock;
+}
+
+static int nbd_again(int fd, unsigned int index, int sock)
+{
+	uint32_t value = index;
+	struct message msg;
+
+	message_init(&msg, family, NBD_CMD_RECONFIGURE, NBD_GENL_VERSION);
+	message_attr(&msg, NBD_ATTR_INDEX, &value, sizeof(value));
+	message_socket(&msg, sock);
+	return message_talk(fd, &msg);
+}
+
+static void wait_for_end(int sock)
+{
+	struct pollfd pfd = { .fd = sock, .events = POLLRDHUP };
+
+	while (poll(&pfd, 1, -1) != 1)
+		;
+}
+
+/*
+ * Looks after the connection for good. It is what swap waits for, and says so
+ * to the kernel, as every program that swap waits for should.
+ */
+void nbd_keep(int fd, unsigned int index, int sock)
+{
+	struct export export;
+
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	for (;;) {
+		wait_for_end(sock);
+		close(sock);
+		while ((sock = nbd_open(&export)) < 0)
+			usleep(500 * 1000);
+		/* Refused until the kernel has seen the end of the old one. */
+		while (nbd_again(fd, index, sock))
+			usleep(200 * 1000);
+		say("reconnected");
+	}
 }

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's side of the network: one interface and one socket nobody reads. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "rig.h"
+
+#define CARRIER_TRIES	150	/* ten times a second */
 
 static void set_addr(struct sockaddr *sa, const char *text)
 {
@@ -41,20 +47,84 @@ static int link_addr(int fd, const char *ifname, const char *addr)
 	return ioctl(fd, SIOCSIFNETMASK, &ifr);
 }
 
-int net_up(const char *ifname, const char *addr)
+/* What negotiates its link in emulation too must not be asked for packets before. */
+static void link_wait(const char *ifname)
+{
+	char path[64], text = '0';
+	int fd, tries;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", ifname);
+	for (tries = 0; tries < CARRIER_TRIES && text != '1'; tries++) {
+		if (tries)
+			usleep(100 * 1000);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return;
+		if (read(fd, &text, 1) != 1)
+			text = '0';
+		close(fd);
+	}
+}
+
+static int link_mtu(int fd, const char *ifname, unsigned int mtu)
+{
+	struct ifreq ifr = { .ifr_mtu = mtu };
+
+	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
+	return ioctl(fd, SIOCSIFMTU, &ifr);
+}
+
+int net_mtu(const char *ifname, unsigned int mtu)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret = fd < 0 ? -1 : link_mtu(fd, ifname, mtu);
+
+	close(fd);
+	return ret;
+}
+
+/* The neighbour has to be asked for its address again. */
+int net_forget(const char *ifname, const char *addr)
+{
+	struct arpreq req = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	set_addr(&req.arp_pa, addr);
+	strncpy(req.arp_dev, ifname, sizeof(req.arp_dev) - 1);
+	ret = fd < 0 ? -1 : ioctl(fd, SIOCDARP, &req);
+	close(fd);
+	return ret;
+}
+
+/* Brings one interface up; it may be one that has just been plugged in. */
+int net_addr(const char *ifname, const char *addr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int ret = -1;
 
 	if (fd < 0)
 		return -1;
-	if (link_up(fd, "lo"))
+	if (config.mtu && link_mtu(fd, ifname, config.mtu))
 		goto out;
 	if (link_up(fd, ifname))
 		goto out;
 	ret = link_addr(fd, ifname, addr);
 out:
 	close(fd);
+	return ret;
+}
+
+int net_up(const char *ifname, const char *addr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret = fd < 0 ? -1 : link_up(fd, "lo");
+
+	close(fd);
+	if (!ret)
+		ret = net_addr(ifname, addr);
+	if (!ret)
+		link_wait(ifname);
 	return ret;
 }
 
@@ -73,4 +143,34 @@ int net_open_unread(int port)
 	if (fd < 0)
 		return -1;
 	return bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
+}
+
+int net_listen(int port, int backlog)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) || listen(fd, backlog)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int net_connect(const char *addr, const char *port)
+{
+	struct sockaddr_in sin;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	set_addr((struct sockaddr *)&sin, addr);
+	sin.sin_port = htons(strtoul(port, NULL, 10));
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }

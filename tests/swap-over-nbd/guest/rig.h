@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define RIG_MAX_PROCS	64
 #define RIG_PAGE	4096UL
@@ -22,9 +23,16 @@ struct rig_config {
 	char server[64];
 	char port[16];
 	char force[16];		/* hang, panic, oom, corrupt: tests of the rig */
+	char kind[16];		/* of the passes: mixed, random or readwrite */
+	char pressure[64];	/* cache, tmpfs, slab, memcg: beside the work */
+	char disturb[64];	/* neigh, mtu, plug: what happens to the interface meanwhile */
 	unsigned int procs;
 	unsigned int mb;
 	unsigned int passes;
+	unsigned int seconds;	/* go on with passes until then */
+	unsigned int mtu;	/* of the interface; 0: as it is */
+	unsigned int readers;	/* connections whose reader is swapped out */
+	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
 	uint64_t seed;
 };
 
@@ -50,11 +58,24 @@ int port_open(const char *name);
 
 /* net.c */
 int net_up(const char *ifname, const char *addr);
+int net_addr(const char *ifname, const char *addr);
+int net_mtu(const char *ifname, unsigned int mtu);
+int net_forget(const char *ifname, const char *addr);
 int net_open_unread(int port);
+int net_listen(int port, int backlog);
+int net_connect(const char *addr, const char *port);
 
 /* nbd.c */
 int nbd_genl_open(void);
 int nbd_disconnect(int fd, unsigned int index);
+int nbd_connect(int fd, unsigned int index);
+void nbd_keep(int fd, unsigned int index, int sock) __attribute__((noreturn));
+
+/* beside.c */
+void beside_start(void);
+void beside_stop(void);
+void beside_join(void);
+pid_t beside_fork(const char *name, bool locked);
 
 /* work.c */
 int work_run(unsigned int proc);

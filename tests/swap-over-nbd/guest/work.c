@@ -4,6 +4,7 @@
  * process or seed has, and check it when the next pass comes by.
  */
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -40,20 +41,20 @@ static bool page_good(const uint64_t *words, uint64_t key)
 
 /*
  * Each page once, without a table: a full-period generator over the next power
- * of two, skipping what lies beyond. Even passes go through memory in order.
+ * of two, skipping what lies beyond.
  */
 struct order {
 	uint64_t mask, state, step;
 	bool linear;
 };
 
-static void order_init(struct order *order, unsigned long npages, unsigned int pass, uint64_t key)
+static void order_init(struct order *order, unsigned long npages, bool linear, uint64_t key)
 {
 	order->mask = 1;
 	while (order->mask < npages)
 		order->mask <<= 1;
 	order->mask--;
-	order->linear = !(pass & 1);
+	order->linear = linear;
 	order->state = order->linear ? order->mask : key & order->mask;
 	order->step = key >> 32 | 1;
 }
@@ -79,37 +80,95 @@ static void work_force(unsigned int proc, unsigned int pass, uint64_t *words)
 			pause();
 }
 
-static void work_pass(char *mem, unsigned long npages, unsigned int proc, unsigned int pass)
+struct work {
+	char *mem;
+	unsigned long npages;
+	uint16_t *written;	/* of each page: the pass that wrote it and 1, or 0 */
+	unsigned int proc, pass;
+	unsigned long end;	/* ms; 0: to the end of the pass */
+	bool linear, writes;
+};
+
+static bool page_check(const struct work *work, unsigned long page)
+{
+	const uint64_t *words = (const uint64_t *)(work->mem + page * RIG_PAGE);
+	uint16_t by = work->written[page];
+
+	return !by || page_good(words, page_key(work->proc, by - 1, page));
+}
+
+/* One pass over all pages, or as much of it as there is time for. */
+static void work_pass(struct work *work)
 {
 	struct order order;
 	unsigned long i;
 
-	order_init(&order, npages, pass, page_key(proc, pass, ~0UL));
-	for (i = 0; i < npages; i++) {
-		unsigned long page = order_next(&order, npages);
-		uint64_t *words = (uint64_t *)(mem + page * RIG_PAGE);
+	order_init(&order, work->npages, work->linear, page_key(work->proc, work->pass, ~0UL));
+	for (i = 0; i < work->npages; i++) {
+		unsigned long page = order_next(&order, work->npages);
+		uint64_t *words = (uint64_t *)(work->mem + page * RIG_PAGE);
 
-		if (pass && !page_good(words, page_key(proc, pass - 1, page)))
-			shared->bad[proc]++;
-		if (pass < config.passes)
-			page_write(words, page_key(proc, pass, page));
-		if (i == npages / 2)
-			work_force(proc, pass, words);
-		shared->pages[proc]++;
+		if (work->end && now_ms() >= work->end)
+			return;
+		if (!page_check(work, page))
+			shared->bad[work->proc]++;
+		if (work->writes) {
+			page_write(words, page_key(work->proc, work->pass, page));
+			work->written[page] = work->pass + 1;
+		}
+		if (i == work->npages / 2)
+			work_force(work->proc, work->pass, words);
+		shared->pages[work->proc]++;
 	}
 }
 
-/* One more pass than asked for: the last only checks. */
+/*
+ * The first pass is in order, as is the last where time decides. Between them:
+ * mixed: at random and in order by turns; random: what it says; readwrite: half
+ * of the processes each.
+ */
+static bool goes_in_order(unsigned int proc, unsigned int pass, bool last)
+{
+	if (!pass || (last && config.seconds))
+		return true;
+	switch (config.kind[0]) {
+	case 'r':
+		return config.kind[1] == 'e' && (proc & 1);
+	default:
+		return !(pass & 1);
+	}
+}
+
+static bool only_reads(unsigned int proc)
+{
+	return !strcmp(config.kind, "readwrite") && (proc & 1);
+}
+
+static void *memory(unsigned long size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+/* As many passes as asked for, and for as long; one more only checks. */
 int work_run(unsigned int proc)
 {
-	unsigned long size = config.mb * 1024UL * 1024;
-	unsigned int pass;
-	char *mem;
+	unsigned long size = config.mb * 1024UL * 1024, end = now_ms() + config.seconds * 1000UL;
+	struct work work = { .npages = size / RIG_PAGE, .proc = proc };
+	bool last;
 
-	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (mem == MAP_FAILED)
+	work.mem = memory(size);
+	work.written = memory(work.npages * sizeof(*work.written));
+	if (!work.mem || !work.written)
 		return 2;
-	for (pass = 0; pass <= config.passes; pass++)
-		work_pass(mem, size / RIG_PAGE, proc, pass);
+	do {
+		last = work.pass >= config.passes && now_ms() >= end;
+		work.linear = goes_in_order(proc, work.pass, last);
+		work.writes = !last && (!work.pass || !only_reads(proc));
+		work.end = !last && work.pass && config.seconds ? end : 0;
+		work_pass(&work);
+		work.pass++;
+	} while (!last);
 	return shared->bad[proc] ? 1 : 0;
 }

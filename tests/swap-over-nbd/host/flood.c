@@ -25,17 +25,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME_MAX	1514
+#define FRAME_MAX	9014
 #define TICK_US		1000
 #define LATE_US		500000
 #define MAX_SECONDS	600
 #define MAX_PPS		1000000
 #define DEST_PORT_OPEN	9
+#define LISTEN_PORT	13
 #define IP_MF		0x2000
+#define SIZE_MAX_PLAIN	1500
+#define SIZE_JUMBO	8960
 
-enum kind { UDP_OPEN, UDP_CLOSED, FRAG4, FRAG6, KINDS };
+enum kind {
+	UDP_OPEN, UDP_CLOSED, FRAG4, FRAG6, SYN_OPEN, SYN_CLOSED, ICMP, ARP, BROADCAST, JUMBO, KINDS
+};
 
-static const char * const kind_names[KINDS] = { "udp-open", "udp-closed", "frag4", "frag6" };
+static const char * const kind_names[KINDS] = {
+	"udp-open", "udp-closed", "frag4", "frag6", "syn-open", "syn-closed", "icmp", "arp",
+	"broadcast", "jumbo",
+};
 
 struct ip4 {
 	uint8_t vhl, tos;
@@ -60,6 +68,24 @@ struct frag6 {
 
 struct udp {
 	uint16_t src, dst, len, sum;
+} __attribute__((packed));
+
+struct tcp {
+	uint16_t src, dst;
+	uint32_t seq, ack;
+	uint16_t flags, window, sum, urgent;
+} __attribute__((packed));
+
+struct icmp {
+	uint8_t type, code;
+	uint16_t sum, id, seq;
+} __attribute__((packed));
+
+struct arp {
+	uint16_t hard, proto;
+	uint8_t hlen, plen;
+	uint16_t op;
+	uint8_t sender[6], sender_ip[4], target[6], target_ip[4];
 } __attribute__((packed));
 
 struct flood {
@@ -89,10 +115,9 @@ static uint64_t now_us(void)
 
 /* -- frames ----------------------------------------------------------------- */
 
-static uint16_t sum16(const void *data, size_t len)
+static uint16_t sum16_from(uint32_t sum, const void *data, size_t len)
 {
 	const uint8_t *pos = data;
-	uint32_t sum = 0;
 
 	for (; len > 1; len -= 2, pos += 2)
 		sum += pos[0] << 8 | pos[1];
@@ -101,14 +126,24 @@ static uint16_t sum16(const void *data, size_t len)
 	return htons(~sum & 0xffff);
 }
 
-static uint8_t *put_eth(struct flood *flood, uint8_t *pos, uint16_t proto)
+static uint16_t sum16(const void *data, size_t len)
+{
+	return sum16_from(0, data, len);
+}
+
+static uint8_t *put_eth_to(const uint8_t *dst, uint8_t *pos, uint16_t proto)
 {
 	struct ethhdr *eth = (void *)pos;
 
-	memcpy(eth->h_dest, flood->mac, ETH_ALEN);
+	memcpy(eth->h_dest, dst, ETH_ALEN);
 	memcpy(eth->h_source, "\x02\x66\x6c\x6f\x6f\x64", ETH_ALEN);
 	eth->h_proto = htons(proto);
 	return pos + sizeof(*eth);
+}
+
+static uint8_t *put_eth(struct flood *flood, uint8_t *pos, uint16_t proto)
+{
+	return put_eth_to(flood->mac, pos, proto);
 }
 
 static uint8_t *put_ip4(struct flood *flood, uint8_t *pos, size_t payload, uint16_t off)
@@ -141,9 +176,9 @@ static uint8_t *put_udp(struct flood *flood, uint8_t *pos, size_t payload, uint1
 	return pos + sizeof(*udp);
 }
 
-static uint8_t *frame_udp(struct flood *flood, uint8_t *pos, bool open)
+static uint8_t *frame_udp(struct flood *flood, uint8_t *pos, size_t size, bool open)
 {
-	size_t payload = flood->size - sizeof(struct ip4) - sizeof(struct udp);
+	size_t payload = size - sizeof(struct ip4) - sizeof(struct udp);
 	uint16_t port = open ? DEST_PORT_OPEN : 20000 + rnd(flood) % 20000;
 
 	pos = put_eth(flood, pos, ETH_P_IP);
@@ -201,6 +236,89 @@ static uint8_t *frame_frag6(struct flood *flood, uint8_t *pos)
 	return (uint8_t *)(frag + 1) + payload;
 }
 
+/* What put_ip4() has filled in, with another protocol. */
+static void ip4_protocol(struct ip4 *ip, uint8_t proto)
+{
+	ip->proto = proto;
+	ip->sum = 0;
+	ip->sum = sum16(ip, sizeof(*ip));
+}
+
+/* From a hundred addresses none of which answers. */
+static uint8_t *frame_syn(struct flood *flood, uint8_t *pos, bool open)
+{
+	struct ip4 *ip;
+	struct tcp *tcp;
+
+	pos = put_eth(flood, pos, ETH_P_IP);
+	ip = (void *)pos;
+	pos = put_ip4(flood, pos, sizeof(*tcp), 0);
+	ip4_protocol(ip, IPPROTO_TCP);
+	tcp = (void *)pos;
+	memset(tcp, 0, sizeof(*tcp));
+	tcp->src = htons(1024 + rnd(flood) % 60000);
+	tcp->dst = htons(open ? LISTEN_PORT : 20000 + rnd(flood) % 20000);
+	tcp->seq = rnd(flood);
+	tcp->flags = htons(5 << 12 | 2);
+	tcp->window = htons(65535);
+	tcp->sum = sum16_from(sizeof(*tcp) + IPPROTO_TCP +
+			      (uint16_t)~ntohs(sum16(ip->src, 8)), tcp, sizeof(*tcp));
+	return pos + sizeof(*tcp);
+}
+
+/* From the gateway, so that every answer finds its way to the transmit ring. */
+static uint8_t *frame_icmp(struct flood *flood, uint8_t *pos)
+{
+	size_t payload = flood->size - sizeof(struct ip4);
+	struct icmp *icmp;
+	struct ip4 *ip;
+
+	pos = put_eth(flood, pos, ETH_P_IP);
+	ip = (void *)pos;
+	pos = put_ip4(flood, pos, payload, 0);
+	ip->src[3] = 2;
+	ip4_protocol(ip, IPPROTO_ICMP);
+	icmp = (void *)pos;
+	memset(icmp, 0, payload);
+	icmp->type = 8;
+	icmp->seq = rnd(flood);
+	icmp->sum = sum16(icmp, payload);
+	return pos + payload;
+}
+
+static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+static uint8_t *frame_arp(struct flood *flood, uint8_t *pos)
+{
+	struct arp *arp;
+
+	pos = put_eth_to(everyone, pos, ETH_P_ARP);
+	arp = (void *)pos;
+	memset(arp, 0, sizeof(*arp));
+	arp->hard = htons(1);
+	arp->proto = htons(ETH_P_IP);
+	arp->hlen = 6;
+	arp->plen = 4;
+	arp->op = htons(1);
+	memcpy(arp->sender, "\x02\x66\x6c\x6f\x6f\x64", 6);
+	memcpy(arp->sender_ip, flood->dst, 4);
+	arp->sender_ip[3] = 100 + rnd(flood) % 100;
+	memcpy(arp->target_ip, flood->dst, 4);
+	return pos + sizeof(*arp);
+}
+
+/* To all on the wire, on the port that nobody reads. */
+static uint8_t *frame_broadcast(struct flood *flood, uint8_t *pos)
+{
+	uint8_t *end = frame_udp(flood, pos, flood->size, true);
+	struct ip4 *ip = (void *)(pos + ETH_HLEN);
+
+	memcpy(pos, everyone, 6);
+	ip->dst[3] = 255;
+	ip4_protocol(ip, IPPROTO_UDP);
+	return end;
+}
+
 static size_t frame_make(struct flood *flood, enum kind kind, uint8_t *frame)
 {
 	switch (kind) {
@@ -208,8 +326,19 @@ static size_t frame_make(struct flood *flood, enum kind kind, uint8_t *frame)
 		return frame_frag4(flood, frame) - frame;
 	case FRAG6:
 		return frame_frag6(flood, frame) - frame;
+	case SYN_OPEN:
+	case SYN_CLOSED:
+		return frame_syn(flood, frame, kind == SYN_OPEN) - frame;
+	case ICMP:
+		return frame_icmp(flood, frame) - frame;
+	case ARP:
+		return frame_arp(flood, frame) - frame;
+	case BROADCAST:
+		return frame_broadcast(flood, frame) - frame;
+	case JUMBO:
+		return frame_udp(flood, frame, SIZE_JUMBO, true) - frame;
 	default:
-		return frame_udp(flood, frame, kind == UDP_OPEN) - frame;
+		return frame_udp(flood, frame, flood->size, kind == UDP_OPEN) - frame;
 	}
 }
 
@@ -372,8 +501,9 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: flood --stream PATH | --packet IF  --mac MAC --ip ADDR --seconds N\n"
-		"             [--udp-open PPS] [--udp-closed PPS] [--frag4 PPS] [--frag6 PPS]\n"
-		"             [--size BYTES] [--seed N]\n");
+		"             [--KIND PPS]... [--size BYTES] [--seed N]\n"
+		"KIND is udp-open, udp-closed, frag4, frag6, syn-open, syn-closed, icmp, arp,\n"
+		"broadcast or jumbo\n");
 	return 2;
 }
 
@@ -382,6 +512,12 @@ static const struct option options[] = {
 	{ "udp-closed", required_argument, NULL, UDP_CLOSED },
 	{ "frag4", required_argument, NULL, FRAG4 },
 	{ "frag6", required_argument, NULL, FRAG6 },
+	{ "syn-open", required_argument, NULL, SYN_OPEN },
+	{ "syn-closed", required_argument, NULL, SYN_CLOSED },
+	{ "icmp", required_argument, NULL, ICMP },
+	{ "arp", required_argument, NULL, ARP },
+	{ "broadcast", required_argument, NULL, BROADCAST },
+	{ "jumbo", required_argument, NULL, JUMBO },
 	{ "stream", required_argument, NULL, 's' },
 	{ "packet", required_argument, NULL, 'p' },
 	{ "mac", required_argument, NULL, 'm' },
@@ -424,7 +560,7 @@ static int parse(struct flood *flood, int argc, char **argv)
 	}
 	if (flood->fd < 0 || !flood->seconds || flood->seconds > MAX_SECONDS)
 		return -1;
-	return flood->size < 100 || flood->size > FRAME_MAX - ETH_HLEN ? -1 : 0;
+	return flood->size < 100 || flood->size > SIZE_MAX_PLAIN ? -1 : 0;
 }
 
 int main(int argc, char **argv)

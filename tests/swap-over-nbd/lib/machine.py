@@ -7,9 +7,11 @@ import re
 import selectors
 import shlex
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from .errors import RigError
@@ -32,8 +34,21 @@ class Spec:
     nic: str = "virtio-net-pci"
     netdev: str = "user,id=n0,ipv6=off"
     flood: bool = False
+    hotplug: bool = False
+    disk_mb: int = 0
     args: dict[str, str] = field(default_factory=dict)
     append: str = ""
+
+
+@cache
+def devices() -> str:
+    """What this QEMU can emulate, as it lists it."""
+    return subprocess.run([tool("qemu-system-x86_64"), "-device", "help"], check=False,
+                          capture_output=True, text=True).stdout
+
+
+def has_device(name: str) -> bool:
+    return f'name "{name}"' in devices()
 
 
 class Machine:
@@ -115,6 +130,10 @@ class Machine:
             argv += self._chardev(name)
             argv += ["-device", f"virtserialport,chardev={name},name=org.reserve.{name}"]
         argv += self._chardev("qmp") + ["-mon", "chardev=qmp,mode=control"]
+        if spec.disk_mb:
+            # Of zeroes, which cost the host nothing.
+            argv += ["-blockdev", f"null-co,node-name=disk,size={spec.disk_mb}M,read-zeroes=on",
+                     "-device", "virtio-blk-pci,drive=disk"]
         return argv + self._network()
 
     def _chardev(self, name: str) -> list[str]:
@@ -129,12 +148,21 @@ class Machine:
         spec = self.spec
         if not spec.netdev:
             return []
-        argv = ["-netdev", spec.netdev,
-                "-device", f"{spec.nic},netdev=n0,mac={MAC[spec.role]},id=nic"]
+        argv = ["-netdev", spec.netdev]
+        if spec.hotplug:
+            argv += ["-device", "pcie-root-port,id=slot,chassis=1"]
+        argv += ["-device", ",".join(f"{key}={value}" if key != "driver" else value
+                                     for key, value in self.nic().items())]
         if spec.flood:
             argv += ["-chardev", f"socket,id=flood,path={self.path('flood')},server=on,wait=off",
                      "-object", "filter-redirector,id=flood0,netdev=n0,queue=tx,indev=flood"]
         return argv
+
+    def nic(self) -> dict[str, str]:
+        """The card, as the command line and QMP want to have it."""
+        spec = self.spec
+        card = {"driver": spec.nic, "netdev": "n0", "mac": MAC[spec.role], "id": "nic"}
+        return {**card, "bus": "slot"} if spec.hotplug else card
 
     # -- talking --------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Outcome:
     flood_start: float = 0  # in seconds of the guest's clock
     flood_end: float = 0
     sent: dict[str, int] = field(default_factory=dict)
+    recovery: float | None = None   # pages swapped a second after the flood, to those before
     received: int = 0
     frags: int = 0
     peaks: dict[str, list[int]] = field(default_factory=dict)  # path -> [peak, limit]
@@ -56,6 +57,11 @@ class Outcome:
     def peak(self, path: str, peak: int, limit: int) -> None:
         known = self.peaks.get(path, [0, 0])
         self.peaks[path] = [max(known[0], peak), limit or known[1]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Outcome":
+        values = json.loads((folder / "verdict.json").read_text())
+        return cls(**{key: value for key, value in values.items() if key != "passed"})
 
     def save(self, folder: Path) -> None:
         text = json.dumps({**asdict(self), "passed": self.passed}, indent=2)
@@ -87,6 +93,14 @@ class Series:
 
     def last(self) -> dict[str, int]:
         return self.rows[-1] if self.rows else {}
+
+    def swapped(self, start: float, end: float) -> dict[str, float]:
+        """Pages a second in and out between two times of the guest's clock; {} if not known."""
+        rows = [row for row in self.rows if start * 1000 <= row.get("t", 0) <= end * 1000]
+        if len(rows) < 3:
+            return {}
+        seconds = (rows[-1]["t"] - rows[0]["t"]) / 1000
+        return {key: (rows[-1][key] - rows[0][key]) / seconds for key in ("swapin", "swapout")}
 
     def save(self, path: Path) -> None:
         nodes = sorted({key for row in self.rows for key in row} - set(COLUMNS))

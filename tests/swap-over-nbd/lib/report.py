@@ -6,9 +6,13 @@ import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .outcome import Outcome
 from .paths import shown
+
+if TYPE_CHECKING:
+    from .matrix import Matrix
 
 _lock = threading.Lock()
 
@@ -30,14 +34,18 @@ def header(count: int) -> None:
     line(f"1..{count}")
 
 
-def outcome(number: int, result: Outcome, folder: Path) -> None:
-    """The diagnostics first, as KTAP wants them, then the line itself."""
-    details = [f"{result.name}: {result.verdict}"
+def details(result: Outcome, folder: Path) -> None:
+    text = [f"{result.name}: {result.verdict}"
                + (f": {result.reason}" if result.reason else "")]
     if not result.skipped:
-        details += _details(result)
-        details.append(f"logs: {shown(folder)}")
-    note("\n".join(details))
+        text += _details(result)
+        text.append(f"logs: {shown(folder)}")
+    note("\n".join(text))
+
+
+def outcome(number: int, result: Outcome, folder: Path) -> None:
+    """The diagnostics first, as KTAP wants them, then the line itself."""
+    details(result, folder)
     state = "ok" if result.passed or result.skipped else "not ok"
     text = f"{state} {number} {result.name}"
     if result.skipped:
@@ -63,8 +71,11 @@ def table(results: list[Outcome]) -> str:
              "peak use of each reserve node"]
     rows = [[r.scenario, r.kernel, str(r.seed), r.verdict, str(r.swapout), str(r.swapin),
              str(r.bad), f"{r.seconds:.0f}", _peaks(r)] for r in results]
+    return columns(heads, rows, {2, 4, 5, 6, 7})
+
+
+def columns(heads: list[str], rows: list[list[str]], numeric: set[int]) -> str:
     widths = [max(map(len, column)) for column in zip(heads, *rows)]
-    numeric = {2, 4, 5, 6, 7}
     lines = []
     for row in [heads, ["-" * width for width in widths], *rows]:
         cells = [cell.rjust(width) if index in numeric else cell.ljust(width)
@@ -91,3 +102,70 @@ def save(results: list[Outcome], out: Path, accel: str) -> str:
     data = {"accel": accel, "results": [{**asdict(r), "passed": r.passed} for r in results]}
     (out / "results.json").write_text(json.dumps(data, indent=2) + "\n")
     return last
+
+
+# -- the matrix -----------------------------------------------------------------
+
+
+def matrix_line(number: int, name: str, state: str, result: Outcome, how: str) -> None:
+    text = f"{'not ok' if state == 'fail' else 'ok'} {number} {name}"
+    if state == "skip":
+        text += f" # SKIP {result.reason}"
+    else:
+        words = [result.verdict, *(["for information"] if state == "told" else []), how]
+        text += f" # {', '.join(word for word in words if word)}"
+    line(text)
+
+
+def _waits(matrix: "Matrix") -> list[str]:
+    lines = []
+    for label, kinds in matrix.waits().items():
+        lines.append(f"Waits of {label}, in {matrix.hung(label)} runs that hung:")
+        lines += [f"  {count:3} {wait}" for count, wait in kinds]
+        lines.append("")
+    return lines
+
+
+def _told(matrix: "Matrix") -> str:
+    counted = f"{matrix.count('told')} runs of kernels without a reserve are for information only"
+    return counted + "; recovery is the worst ratio of pages swapped a second after the flood " \
+        "to those before"
+
+
+def _matrix_text(matrix: "Matrix") -> str:
+    heads, rows = matrix.rows()
+    parts = [columns(heads, rows, set(range(1 + len(heads) // 2, len(heads)))), "", _told(matrix), ""]
+    for title, lines in (("Not run:", matrix.reasons()), ("Failed:", matrix.failures())):
+        if lines:
+            parts += [title, *(f"  {text}" for text in lines), ""]
+    return "\n".join(parts + _waits(matrix))
+
+
+def _matrix_markdown(matrix: "Matrix") -> str:
+    heads, rows = matrix.rows()
+    abouts = matrix.abouts()
+    lines = ["| " + " | ".join([heads[0], "what it varies", *heads[1:]]) + " |",
+             "|" + " --- |" * (len(heads) + 1)]
+    lines += ["| " + " | ".join([row[0], abouts[row[0]], *row[1:]]) + " |" for row in rows]
+    lines += ["", _told(matrix), ""]
+    for title, texts in (("Not run", matrix.reasons()), ("Failed", matrix.failures())):
+        if texts:
+            lines += [f"{title}:", "", *(f"- {text}" for text in texts), ""]
+    for label, kinds in matrix.waits().items():
+        lines += [f"Waits of {label}, in {matrix.hung(label)} runs that hung:", "",
+                  *(f"- {count}: `{wait}`" for count, wait in kinds), ""]
+    return "\n".join(lines)
+
+
+def save_matrix(matrix: "Matrix", out: Path, accel: str) -> None:
+    """Writes report.txt, report.md and results.json, and says the first of them."""
+    out.mkdir(parents=True, exist_ok=True)
+    text, last = _matrix_text(matrix), matrix.closing()
+    (out / "report.txt").write_text(f"{accel}\n\n{text}\n{last}\n")
+    (out / "report.md").write_text(f"{accel}\n\n{_matrix_markdown(matrix)}\n{last}\n")
+    data = {"accel": accel, "results": [
+        {**asdict(result), "state": matrix.state(item), "cell": item.cell.name}
+        for item, result in matrix.results.items()]}
+    (out / "results.json").write_text(json.dumps(data, indent=2) + "\n")
+    note(text)
+    note(last)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import dump, guestfs
 from .errors import RigError
-from .machine import Machine, Spec
+from .machine import Machine, Spec, has_device
 from .outcome import TOLERANCE, Outcome, Series
 from .procs import scratch
 from .scenario import Kernel, Scenario
@@ -23,6 +23,10 @@ SETUP_STALL = 90    # between boot and the first page
 EVERY = 5           # seconds between lines of progress
 PAIR_ADDRESS = "10.0.9.1"
 SINGLE_ADDRESS = "10.0.2.15"
+COMPARED = 5        # seconds before and after the flood whose swapping is compared
+QUIET = (20, 35)    # compared where there is no flood, in seconds of work
+READER_PORT = 7     # in the guest
+DISK_MB = 256       # read beside the work: more than the guest can keep
 
 # QEMU's emulation may run a stale breakpoint after another CPU has patched the
 # kernel's text and taken it away. No kernel does: such a run counts for nothing.
@@ -40,6 +44,7 @@ class Settings:
     append: str = ""
     port: int = 0
     server_kernel: Path | None = None
+    by_kernel: bool = False     # the folder above says which kernel it is
 
 
 class Finished(Exception):
@@ -52,7 +57,8 @@ class Run:
         self.scenario, self.kernel, self.seed = scenario, kernel, seed
         self.settings, self.say = settings, say
         self.outcome = Outcome(scenario.name, kernel.label, seed, scenario.expected(kernel.label))
-        self.folder = settings.out / self.outcome.name
+        self.folder = settings.out / (f"{scenario.name}-{seed}" if settings.by_kernel
+                                      else self.outcome.name)
         self.series = Series()
         self.server: HostServer | GuestServer | None = None
         self.machine: Machine | None = None
@@ -62,6 +68,8 @@ class Run:
         self.work_at = self.done_at = self.flood_until = self.fault_until = 0.0
         self.said = 0.0
         self.mark = -1
+        self.forwarded = 0
+        self.stuck_in_swap = False
         self.todo: list[tuple[float, Callable[[], None]]] = []
 
     # -- from start to end ----------------------------------------------------
@@ -70,6 +78,9 @@ class Run:
         missing = self.scenario.missing(self.kernel)
         if missing:
             self.outcome.set("skip", f"the kernel lacks {', '.join(missing)}")
+            return self.outcome
+        if not has_device(self.scenario.nic):
+            self.outcome.set("skip", f"this QEMU has no {self.scenario.nic}")
             return self.outcome
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -99,6 +110,9 @@ class Run:
             netdev = wire(*reversed(ports))
         else:
             self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port)
+            if scenario.traffic and scenario.traffic.connections:
+                self.forwarded = free_port()
+                netdev += f",hostfwd=tcp:127.0.0.1:{self.forwarded}-:{READER_PORT}"
             for fault in scenario.faults:
                 if fault.at < 0:
                     self.server.kill()
@@ -110,16 +124,25 @@ class Run:
         assert self.server
         args = {"addr": self._address(), "server": self.server.address,
                 "port": str(self.server.port), "procs": str(work.processes), "mb": str(work.mb),
-                "passes": str(work.passes), "seed": str(self.seed)}
+                "passes": str(work.passes), "kind": work.kind, "seed": str(self.seed)}
         if scenario.force:
             args["force"] = scenario.force
-        if scenario.sysctl:
-            args["sysctl"] = ",".join(scenario.sysctl)
+        for key, words in (("sysctl", scenario.sysctl), ("disturb", scenario.disturb),
+                           ("pressure", work.pressure)):
+            if words:
+                args[key] = ",".join(words)
+        for key, value in (("seconds", work.seconds), ("mtu", scenario.mtu),
+                           ("reconnect", int(scenario.reconnect)),
+                           ("readers", scenario.traffic.connections if scenario.traffic else 0)):
+            if value:
+                args[key] = str(value)
         initrd = "empty" if scenario.force == "boot" else "client"
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
                     memory_mb=scenario.memory_mb, cpus=scenario.cpus, accel=self.settings.accel,
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
-                    args=args, append=f"{scenario.append} {self.settings.append}".strip())
+                    hotplug=any(fault.action == "unplug" for fault in scenario.faults),
+                    disk_mb=DISK_MB if "cache" in work.pressure else 0, args=args,
+                    append=f"{scenario.append} {self.settings.append}".strip())
 
     def _address(self) -> str:
         return PAIR_ADDRESS if self.scenario.topology == "pair" else SINGLE_ADDRESS
@@ -194,8 +217,9 @@ class Run:
                 continue
             assert self.server
             do, undo = {"pause": (self.server.pause, self.server.resume),
-                        "kill": (self.server.kill, lambda: None),
-                        "link": (lambda: self._link(False), lambda: self._link(True))}[fault.action]
+                        "kill": (self.server.kill, self.server.restart),
+                        "link": (lambda: self._link(False), lambda: self._link(True)),
+                        "unplug": (self._unplug, self._plug)}[fault.action]
             self._later(fault.at, do)
             if fault.seconds:
                 self._later(fault.at + fault.seconds, undo)
@@ -203,12 +227,33 @@ class Run:
 
     def _on_workdone(self, _: str) -> None:
         self.done_at = time.monotonic()
+        self._compare_speed()
         self.todo.clear()
         if self.flood:
             self._stop_flood()
         time.sleep(1)   # what is still queued arrives
         assert self.machine
         self.machine.tell("quiet")
+
+    def _compare_speed(self) -> None:
+        """Swap, undisturbed, before the flood and after it; samples come once a second."""
+        out = self.outcome
+        start, end = out.flood_start, out.flood_end
+        if not end:
+            # The same stretches where there was no flood say how much they vary by themselves.
+            begun = self.series.last().get("t", 0) / 1000 - (self.done_at - self.work_at)
+            start, end = (begun + seconds for seconds in QUIET)
+        if self.series.last().get("t", 0) < 1000 * (end + COMPARED + 1):
+            return
+        before = self.series.swapped(start - COMPARED, start)
+        after = self.series.swapped(end + 1, end + COMPARED + 1)
+        if before and after and sum(before.values()):
+            out.recovery = round(sum(after.values()) / sum(before.values()), 2)
+        self.stuck_in_swap = bool(before and after and before["swapin"] and not after["swapin"])
+
+    def _on_reconnected(self, _: str) -> None:
+        self.outcome.notes.append("the guest connected again "
+                                  f"{time.monotonic() - self.work_at:.0f} s after the work began")
 
     def _on_killed(self, rest: str) -> None:
         self.outcome.notes.append(f"killed: {rest}")
@@ -244,6 +289,8 @@ class Run:
             out.set("fail", f"{numbers['killed']} processes of the workload died of a signal")
         elif numbers["tainted"]:
             out.set("fail", f"the kernel is tainted ({numbers['tainted']}): see the console log")
+        elif self.stuck_in_swap:
+            out.set("fail", "nothing was swapped in any more after the flood")
         elif leaks:
             out.set("leak", leaks[0].removeprefix("leak: "))
         elif lost > TOLERANCE:
@@ -332,7 +379,8 @@ class Run:
         if isinstance(self.server, GuestServer):
             self.flood = GuestFlood(traffic, self.server, self._address(), self.seed, log)
         else:
-            self.flood = HostFlood(traffic, self.sockets / "flood", self._address(), self.seed, log)
+            self.flood = HostFlood(traffic, self.sockets / "flood", self._address(), self.seed, log,
+                                   self.forwarded)
         self.flood_until = time.monotonic() + traffic.seconds
         self.outcome.flood_start = self.series.last().get("t", 0) / 1000
         self.outcome.flood_end = self.outcome.flood_start + traffic.seconds
@@ -349,6 +397,23 @@ class Run:
         assert self.machine
         self.machine.qmp("set_link", name="nic", up=up)
 
+    def _unplug(self) -> None:
+        assert self.machine
+        self.machine.qmp("device_del", id="nic")
+
+    def _plug(self) -> None:
+        """A guest that has not let go of the card yet cannot be given another."""
+        assert self.machine
+        gone = any(event["event"] == "DEVICE_DELETED" and event["data"].get("device") == "nic"
+                   for event in self.machine.events)
+        if not gone:
+            self.fault_until = time.monotonic() + 1
+            self._later(1, self._plug)
+            return
+        self.machine.qmp("device_add", **self.machine.nic())
+        self.outcome.notes.append(f"plugged in again {time.monotonic() - self.work_at:.0f} s "
+                                  "after the work began")
+
     # -- telling --------------------------------------------------------------
 
     def _progress(self) -> None:
@@ -360,7 +425,9 @@ class Run:
         text = f"{self.outcome.name}: {now - self.begin:.0f} s, {self.stage}"
         if row:
             total = work.processes * work.mb * 256 * (work.passes + 1)
-            text += (f", {100 * row.get('pages', 0) / total:.0f} %, free {row.get('free', 0)} kB, "
+            done = f"{row.get('pages', 0)} pages" if work.seconds else \
+                f"{100 * row.get('pages', 0) / total:.0f} %"
+            text += (f", {done}, free {row.get('free', 0)} kB, "
                      f"swapped out {row.get('swapout', 0)} in {row.get('swapin', 0)}, "
                      f"received {row.get('rx', 0)}")
         if now - self.advanced > 10 and self.work_at:

@@ -2,6 +2,7 @@
 """Scenarios: what a guest has, does and suffers, and what is expected of it."""
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,23 @@ from .errors import RigError
 from .paths import SCENARIOS, SELFTESTS
 
 VERDICTS = ("ok", "hang", "oom", "corrupt", "panic", "boot", "leak", "fail", "skip")
-NICS = ("virtio-net-pci", "e1000", "e1000e")
-ACTIONS = ("pause", "kill", "link")
+ACTIONS = ("pause", "kill", "link", "unplug")
+# At random and in order by turns; at random; half read in order and half write at random
+KINDS = ("mixed", "random", "readwrite")
+PRESSURES = ("cache", "tmpfs", "slab", "memcg")
+DISTURBANCES = ("neigh", "mtu", "plug")
+FRAMES = ("udp_open", "udp_closed", "frag4", "frag6", "syn_open", "syn_closed", "icmp", "arp",
+          "broadcast", "jumbo")
 NIC_OPTIONS = {
     "virtio-net-pci": "CONFIG_VIRTIO_NET",
     "e1000": "CONFIG_E1000",
     "e1000e": "CONFIG_E1000E",
+    "igb": "CONFIG_IGB",
+    "vmxnet3": "CONFIG_VMXNET3",
+    "rtl8139": "CONFIG_8139CP",     # QEMU's is a C+, which 8139too refuses
+    "tulip": "CONFIG_TULIP",
+    "pcnet": "CONFIG_PCNET32",
+    "ne2k_pci": "CONFIG_NE2K_PCI",
 }
 
 
@@ -24,6 +36,9 @@ class Workload:
     processes: int = 8
     mb: int = 32
     passes: int = 2
+    seconds: int = 0        # further passes until then, the last of them cut short
+    kind: str = "mixed"     # of KINDS
+    pressure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,12 +47,21 @@ class Traffic:
     udp_closed: int = 0
     frag4: int = 0
     frag6: int = 0
+    syn_open: int = 0
+    syn_closed: int = 0
+    icmp: int = 0
+    arp: int = 0
+    broadcast: int = 0
+    jumbo: int = 0
+    connections: int = 0    # that always send, to a reader whose memory is in swap
     size: int = 1400
     start: float = 2
     seconds: int = 50
 
-    def pps(self) -> int:
-        return self.udp_open + self.udp_closed + self.frag4 + self.frag6
+    def rates(self) -> dict[str, int]:
+        """Packets a second of each kind of frame, by the name that the flood has for it."""
+        return {kind.replace("_", "-"): getattr(self, kind) for kind in FRAMES
+                if getattr(self, kind)}
 
 
 @dataclass(frozen=True)
@@ -75,7 +99,10 @@ class Scenario:
     memory_mb: int = 80
     cpus: int = 2
     nic: str = "virtio-net-pci"
+    mtu: int = 0
     swap_mb: int = 512
+    reconnect: bool = False     # when the server is back, the guest connects again
+    disturb: tuple[str, ...] = ()
     append: str = ""
     force: str = ""
     sysctl: tuple[str, ...] = ()
@@ -110,13 +137,22 @@ def _table(cls: type, values: dict[str, Any], where: str) -> Any:
         raise RigError(f"{where}: {error}") from error
 
 
+def _check_words(what: str, words: Iterable[str], known: tuple[str, ...], where: str) -> None:
+    for word in words:
+        if word not in known:
+            raise RigError(f"{where}: {what} is one of {', '.join(known)}, not '{word}'")
+
+
 def _check(scenario: Scenario, where: str) -> None:
     if not scenario.description or "\n" in scenario.description:
         raise RigError(f"{where}: a scenario needs a description of one line")
     if scenario.topology not in ("single", "pair"):
         raise RigError(f"{where}: topology is 'single' or 'pair', not '{scenario.topology}'")
-    if scenario.nic not in NICS:
-        raise RigError(f"{where}: nic is one of {', '.join(NICS)}, not '{scenario.nic}'")
+    if scenario.nic not in NIC_OPTIONS:
+        raise RigError(f"{where}: nic is one of {', '.join(NIC_OPTIONS)}, not '{scenario.nic}'")
+    _check_words("pressure", scenario.workload.pressure, PRESSURES, where)
+    _check_words("disturb", scenario.disturb, DISTURBANCES, where)
+    _check_words("workload kind", [scenario.workload.kind], KINDS, where)
     for verdict in (v for verdicts in scenario.expect.values() for v in verdicts):
         if verdict not in VERDICTS:
             raise RigError(f"{where}: unknown verdict '{verdict}'")
@@ -125,24 +161,32 @@ def _check(scenario: Scenario, where: str) -> None:
             raise RigError(f"{where}: unknown fault '{fault.action}'")
 
 
-def load(path: Path) -> Scenario:
-    where = path.name
+def toml(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise RigError(f"{where}: {error}") from error
-    values.setdefault("description", "")
-    values["name"] = path.stem
+        raise RigError(f"{path.name}: {error}") from error
+
+
+def build(name: str, values: dict[str, Any], where: str) -> Scenario:
+    values = {"description": "", **values, "name": name}
+    if "pressure" in values.get("workload", {}):
+        values["workload"] = {**values["workload"],
+                              "pressure": tuple(values["workload"]["pressure"])}
     for key, cls in (("workload", Workload), ("traffic", Traffic), ("limits", Limits)):
         if key in values:
             values[key] = _table(cls, values[key], f"{where}: {key}")
     values["faults"] = tuple(_table(Fault, fault, f"{where}: faults")
                              for fault in values.get("faults", []))
-    for key in ("sysctl", "needs"):
+    for key in ("sysctl", "needs", "disturb"):
         values[key] = tuple(values.get(key, []))
     scenario = _table(Scenario, values, where)
     _check(scenario, where)
     return scenario
+
+
+def load(path: Path) -> Scenario:
+    return build(path.stem, toml(path), path.name)
 
 
 def find(name: str) -> Scenario:

@@ -52,10 +52,14 @@ class HostServer:
         config = folder / "server.conf"
         config.write_text(CONFIG.format(address="127.0.0.1", port=self.port,
                                         export=self.export.resolve()))
-        pidfile = (folder / "server.pid").resolve()
-        self.daemon = Daemon([tool("nbd-server"), "-C", str(config), "-p",
-                              str(pidfile)], pidfile, self.log)
+        self.config, self.pidfile = config, (folder / "server.pid").resolve()
+        self.daemon = self._serve()
+
+    def _serve(self) -> Daemon:
+        daemon = Daemon([tool("nbd-server"), "-C", str(self.config), "-p", str(self.pidfile)],
+                        self.pidfile, self.log)
         self.note("serving")
+        return daemon
 
     def note(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -72,6 +76,11 @@ class HostServer:
     def kill(self) -> None:
         self.note("killed")
         self.daemon.signal(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """What it had taken and not yet written is in the file: only the process was lost."""
+        self.daemon.stop()
+        self.daemon = self._serve()
 
     def stop(self) -> None:
         self.daemon.stop()
@@ -129,6 +138,9 @@ class GuestServer:
 
     def kill(self) -> None:
         self.shell("killall -KILL nbd-server")
+
+    def restart(self) -> None:
+        self.shell("nbd-server -C /run/nbd.conf -p /run/nbd.pid")
 
     def stop(self) -> None:
         self.machine.stop()
