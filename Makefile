@@ -12,6 +12,9 @@ S ?=
 K ?= reserve
 SEED ?= 1
 SEEDS ?= 1
+# What 'make matrix' runs: names of cells, with * and ?, and for how long.
+CELLS ?=
+MINUTES ?=
 # The scenarios that 'make check' boots.
 CHECK_SCENARIOS ?= smoke-quiet smoke smoke-e1000
 export BUILD CHECK_SCENARIOS
@@ -41,6 +44,9 @@ help:
 	@echo '                         injected failures'
 	@echo '  make scenario S=name   boot one scenario (K=reserve or unmodified, SEED=1)'
 	@echo '  make scenarios         list them'
+	@echo '  make matrix            both kernels over cards, traffic, pressure and faults;'
+	@echo '                         goes on where it was stopped (SEEDS=, CELLS="nic-*",'
+	@echo '                         MINUTES=)'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make kunit             KUnit of our code under user-mode Linux'
@@ -94,7 +100,7 @@ slab-apart: kernel-unmodified kernel-reserve
 reserve-faults: kernel-debug
 	@scripts/reserve-faults.sh
 
-.PHONY: rig-selftest scripts-test scenario scenarios demo check
+.PHONY: rig-selftest scripts-test scenario scenarios matrix demo check
 rig-selftest: kernel-reserve
 	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
@@ -110,6 +116,10 @@ scenario:
 	@[[ "$(K)" == unmodified || "$(K)" == reserve ]] || { echo "make scenario: K is unmodified or reserve, not '$(K)'" >&2; exit 2; }
 	@scripts/kernel.sh $(K)
 	@$(RIG) run $(KERNEL_$(K)) --seed $(SEED) $(S)
+
+matrix: kernel-unmodified kernel-reserve
+	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) --seeds $(SEEDS) \
+		$(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) $(if $(MINUTES),--minutes $(MINUTES))
 
 demo:
 	@SEEDS=$(SEEDS) scripts/demo.sh

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs one scenario on one kernel: watches, disturbs, and gives it a name."""
 
+import math
 import shutil
 import socket
 import time
@@ -249,7 +250,8 @@ class Run:
         after = self.series.swapped(end + 1, end + COMPARED + 1)
         if before and after and sum(before.values()):
             out.recovery = round(sum(after.values()) / sum(before.values()), 2)
-        self.stuck_in_swap = bool(before and after and before["swapin"] and not after["swapin"])
+        rest = self.series.swapped(end, math.inf)
+        self.stuck_in_swap = bool(rest and before.get("swapin") and not rest["swapin"])
 
     def _on_reconnected(self, _: str) -> None:
         self.outcome.notes.append("the guest connected again "

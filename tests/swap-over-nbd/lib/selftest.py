@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from . import report
-from .paths import MODULES, RIG
+from . import matrix, report
+from .outcome import Outcome
+from .paths import MODULES, RIG, SELFTESTS
 from .scenario import Kernel
 
 LIMIT = 150
@@ -34,6 +36,8 @@ class Case:
     interrupt: int = 0              # sent once the guest has begun to work
     check: Callable[[dict], str] = lambda result: ""
     verb: str = "run"
+    kept: list[tuple[str, int, str]] = field(default_factory=list)  # (cell, seed, verdict)
+    beside: str = ""                # the verdict of another kernel, which has no reserve
 
 
 def _names_waits(result: dict) -> str:
@@ -46,6 +50,61 @@ def _names_waits(result: dict) -> str:
 def _module(name: str, how: str, sentence: str, *args: str, status: int = 1) -> Case:
     return Case(f"module-{name}", [MODULE, "--param", f"how={how}", *args], sentence,
                 status=status, verb="module")
+
+
+def _matrix(name: str, sentence: str, *args: str, table: str = "table", status: int = 1,
+            **rest: Any) -> Case:
+    return Case(f"matrix-{name}", ["--cells", str(SELFTESTS / f"{table}.toml"), *args], sentence,
+                status=status, verb="matrix", **rest)
+
+
+def _kinds(result: dict) -> str:
+    """The unmodified kernel is told of, and neither passes nor fails."""
+    states = [one["state"] for one in result["all"] if one["kernel"] == "beside"]
+    return "" if states == ["told"] * len(states) else f"states {states} of the other kernel"
+
+
+def _matrix_cases() -> list[Case]:
+    return [
+        _matrix("typo", "unknown key 'procesess'", table="table-typo", status=2),
+        _matrix("no-table", "none.toml: ", table="none", status=2),
+        _matrix("no-cell", "there is no cell 'four'", "--cell", "four", status=2),
+        _matrix("minutes", "--minutes is 0 or more", "--minutes", "-1", status=2),
+        _matrix("seeds", "--seeds is at least 1", "--seeds", "0", status=2),
+        _matrix("budget", "# 0 passed, 0 failed, 6 skipped", "--minutes", "0", "--seeds", "2"),
+        _matrix("tally", "# 2 passed, 1 failed, 3 skipped", "--minutes", "0", "--seeds", "2",
+                kept=[("one", 1, "ok"), ("one", 2, "hang"), ("two", 1, "oom")]),
+        _matrix("told", "# 1 passed, 0 failed", "--minutes", "0", "--seeds", "1", "--cell", "one",
+                kept=[("one", 1, "ok")], beside="hang", status=0, verdict="ok", check=_kinds),
+        # One is run, and the other is not run again.
+        _matrix("resume", "# 2 passed, 0 failed", "--seeds", "2", "--cell", "one", status=0,
+                kept=[("one", 1, "ok")], verdict="ok"),
+    ]
+
+
+def _fill(case: Case, kernel: Kernel, out: Path) -> list[str]:
+    """Results of runs that never were; returns what the command has to be told of them."""
+    if not case.kept:
+        return []
+    cells = {cell.name: cell for cell in matrix.Table(Path(case.args[1])).cells}
+    chosen, args = [kernel], []
+    if case.beside:
+        place = out / "kernel"
+        place.mkdir()
+        (place / "bzImage").write_bytes(kernel.image.read_bytes())
+        (place / "config").write_text("".join(
+            f"{option}=y\n" for option in sorted(kernel.options() - {matrix.JUDGED})))
+        chosen.append(Kernel("beside", place))
+        args = ["--kernel", f"beside={place}"]
+    for name, seed, verdict in case.kept:
+        for one in chosen:
+            item = matrix.Item(cells[name], one, seed)
+            result = Outcome(name, one.label, seed, [])
+            result.set(verdict if one is kernel else case.beside, "made up")
+            item.folder(out).mkdir(parents=True)
+            result.save(item.folder(out))
+            item.sign(out)
+    return args
 
 
 def _cases(port: int) -> list[Case]:
@@ -80,6 +139,7 @@ def _cases(port: int) -> list[Case]:
         _module("typo", "ok", "--knob takes PATH=VALUE, not 'none'", "--knob", "none", status=2),
         Case("no-module", ["/nonexistent.ko"], "/nonexistent.ko does not exist", status=2,
              verb="module"),
+        *_matrix_cases(),
         Case("sigterm", ["self-stuck"], "stopped by SIGTERM", status=128 + signal.SIGTERM,
              interrupt=signal.SIGTERM),
         Case("sigkill", ["self-stuck"], "", status=-signal.SIGKILL, interrupt=signal.SIGKILL),
@@ -100,7 +160,7 @@ def _survivors(token: str) -> list[str]:
 
 def _run(case: Case, kernel: Kernel, out: Path, token: str) -> tuple[int, str]:
     argv = [sys.executable, str(RIG / "rig"), case.verb, "--out", str(out),
-            "--kernel", f"{kernel.label}={kernel.dir}",
+            "--kernel", f"{kernel.label}={kernel.dir}", *_fill(case, kernel, out),
             *(str(MODULES / kernel.label / arg) if arg == MODULE else arg for arg in case.args)]
     env = {**os.environ, **case.env, MARK: token}
     log = out / "output"
@@ -129,7 +189,8 @@ def _judge(case: Case, status: int, text: str, out: Path) -> str:
         return "a traceback"
     if not case.verdict:
         return ""
-    result = json.loads((out / "results.json").read_text())["results"][-1]
+    results = json.loads((out / "results.json").read_text())["results"]
+    result = {**results[-1], "all": results}
     if result["verdict"] != case.verdict:
         return f"verdict {result['verdict']} ({result['reason']}) instead of {case.verdict}"
     return case.check(result)
