@@ -770,6 +770,65 @@ struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(mem_reserve_draw_page);
 
+/*
+ * Where both add up a page is counted already, and there may be no room for it
+ * twice: so look at the nodes below that, before anything is uncharged.
+ */
+static int move_refused(struct mem_reserve_item *from,
+			struct mem_reserve_item *to)
+{
+	struct mem_reserve *pos;
+
+	if (to->ending || !mem_reserve_connected(to->res))
+		return -ENODEV;
+	if (!count_has_room(&to->pages, 1))
+		return count_refuse(to->res, &to->pages, 1);
+	for (pos = to->res; pos && !mem_reserve_below(from->res, pos); pos = pos->parent)
+		if (!count_has_room(&pos->pages, 1))
+			return count_refuse(pos, &pos->pages, 1);
+	return 0;
+}
+
+/**
+ * mem_reserve_move_page - charge a page of the reserve to somebody else
+ * @page: a page in use, as mem_reserve_draw_page() returned it
+ * @to: a node with a demand for single pages
+ *
+ * For memory that outstays what it was drawn for: whoever keeps it pays.
+ *
+ * Context: Any but NMI. Takes mem_reserve_lock.
+ * Return: 0; -ENOENT if @page is not charged to anybody, since it is not of the
+ * reserve or was given up with its node; -EINVAL if it belongs to a slab or a
+ * larger run, or @to has no such demand; -ENOMEM if @to has no room. After an
+ * error it is charged as before.
+ */
+int mem_reserve_move_page(struct page *page, struct mem_reserve *to)
+{
+	struct mem_reserve_item *from, *item;
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&mem_reserve_lock, flags);
+	from = page_owner_item(page);
+	item = item_find(&to->items, NULL, 0);
+	if (!from || from->res == &mem_reserve_orphans) {
+		err = -ENOENT;
+	} else if (!item || from->order || from->cache) {
+		err = -EINVAL;
+	} else {
+		err = move_refused(from, item);
+		if (!err) {
+			uncharge_pages(from, 1);
+			WARN_ON_ONCE(charge_pages(item, 1));
+			*block_owner(block_find(page_to_pfn(page)),
+				     page_to_pfn(page)) = item;
+		}
+	}
+	spin_unlock_irqrestore(&mem_reserve_lock, flags);
+	return err;
+}
+EXPORT_SYMBOL_GPL(mem_reserve_move_page);
+
 /**
  * mem_reserve_draw_slab - take the pages of a slab
  * @item: objects of a cache, one of which is charged

@@ -126,6 +126,7 @@ struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 				 unsigned int order);
 void free_pages_reserve(struct page *page, unsigned int order);
 struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp);
+int mem_reserve_move_page(struct page *page, struct mem_reserve *to);
 
 void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 			       gfp_t gfp);

@@ -7,8 +7,25 @@
 #define _NET_SOCK_RESERVE_H
 
 #include <linux/reserve.h>
+#include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
+
+struct fqdir;
+struct kmem_cache;
+struct net;
+struct net_device;
+
+/* Bytes of a socket's send queue that come from the reserve if need be */
+#define SK_RESERVE_SNDBUF	SZ_64K
+
+/* Where fragments wait for others */
+enum sk_reserve_frag {
+	SK_RESERVE_IPV4,
+	SK_RESERVE_IPV6,
+	SK_RESERVE_IPV6_NF,
+};
 
 #ifdef CONFIG_MEM_RESERVE
 
@@ -16,11 +33,26 @@ DECLARE_STATIC_KEY_FALSE(sk_reserve_key);
 
 int sk_reserve_connect(struct sock *sk);
 void sk_reserve_disconnect(struct sock *sk);
+void sk_reserve_resize(void);
+void sk_reserve_dev_changed(struct net_device *dev);
 
 struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
 bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
+
+struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp,
+				  int flags);
+void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp, int flags);
+bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag);
+void *__sk_reserve_dst(struct kmem_cache *cache);
+void *__sk_reserve_neigh(size_t size);
+unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue);
+
+bool __sk_reserve_may_forward(const struct net *net);
+bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb);
+bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
+				 enum sk_reserve_frag kind);
 
 /* Does the network have a reserve, so that receive buffers come from it? */
 static inline bool sk_reserve_active(void)
@@ -51,6 +83,7 @@ static inline int sk_reserve_connect(struct sock *sk)
 }
 
 static inline void sk_reserve_disconnect(struct sock *sk) { }
+static inline void sk_reserve_dev_changed(struct net_device *dev) { }
 
 static inline struct page *__sk_reserve_rx_page(gfp_t gfp)
 {
@@ -70,6 +103,56 @@ static inline struct sk_buff *__sk_reserve_rx_head(void)
 static inline bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 {
 	return false;
+}
+
+static inline struct sk_buff *__sk_reserve_head(struct kmem_cache *cache,
+						gfp_t gfp, int flags)
+{
+	return NULL;
+}
+
+static inline void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp,
+				      int flags)
+{
+	return NULL;
+}
+
+static inline bool __sk_reserve_tx_refill(const struct sock *sk,
+					  struct page_frag *pfrag)
+{
+	return false;
+}
+
+static inline void *__sk_reserve_dst(struct kmem_cache *cache)
+{
+	return NULL;
+}
+
+static inline void *__sk_reserve_neigh(size_t size)
+{
+	return NULL;
+}
+
+static inline unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue)
+{
+	return 0;
+}
+
+static inline bool __sk_reserve_may_forward(const struct net *net)
+{
+	return true;
+}
+
+static inline bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb)
+{
+	return true;
+}
+
+static inline bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir,
+					       struct sk_buff *skb,
+					       enum sk_reserve_frag kind)
+{
+	return true;
 }
 
 static inline bool sk_reserve_active(void)
@@ -165,17 +248,163 @@ static inline bool skb_page_frag_refill_rx(unsigned int sz,
 }
 
 /**
+ * sk_reserve_gfp - how emergency memory is asked for at first
+ * @gfp: of the request
+ *
+ * Who may have it and is charged for it takes ordinary memory first, and does
+ * not reclaim for it; see sk_reserve_head() and sk_reserve_data() for what
+ * comes next.
+ *
+ * Context: Any.
+ * Return: @gfp, changed if there is a reserve and %__GFP_MEMALLOC is set.
+ */
+static inline gfp_t sk_reserve_gfp(gfp_t gfp)
+{
+	if (!sk_reserve_active() || !(gfp & __GFP_MEMALLOC))
+		return gfp;
+	return (gfp & ~(__GFP_MEMALLOC | __GFP_DIRECT_RECLAIM)) |
+	       __GFP_NOMEMALLOC | __GFP_NOWARN;
+}
+
+/**
+ * sk_reserve_tx_gfp - may a socket have emergency memory to send more?
+ * @sk: the socket
+ * @gfp: of the request
+ *
+ * Each is promised so much of a send queue. What is in it already will be
+ * acknowledged, and there is room again.
+ *
+ * Context: Any; the socket's lock is held.
+ * Return: @gfp, without emergency memory if the socket has its share.
+ */
+static inline gfp_t sk_reserve_tx_gfp(const struct sock *sk, gfp_t gfp)
+{
+	if (sk_reserve_active() && gfp & __GFP_MEMALLOC &&
+	    READ_ONCE(sk->sk_wmem_queued) > SK_RESERVE_SNDBUF)
+		return (gfp & ~__GFP_MEMALLOC) | __GFP_NOMEMALLOC;
+	return gfp;
+}
+
+/* See __sk_reserve_head(). */
+static inline struct sk_buff *sk_reserve_head(struct kmem_cache *cache,
+					      gfp_t gfp, int flags)
+{
+	return sk_reserve_active() ? __sk_reserve_head(cache, gfp, flags) : NULL;
+}
+
+/* See __sk_reserve_data(). */
+static inline void *sk_reserve_data(unsigned int size, bool small, gfp_t gfp,
+				    int flags)
+{
+	return sk_reserve_active() ?
+	       __sk_reserve_data(size, small, gfp, flags) : NULL;
+}
+
+/* May a packet come from below the watermarks, uncharged? Not what arrives. */
+static inline bool sk_reserve_below_watermarks(int flags)
+{
+	return !sk_reserve_active() || !(flags & SKB_ALLOC_RX);
+}
+
+/**
+ * sk_reserve_head_frag - is a packet's data a page, and not of slab?
+ * @data: what skb_kmalloc_reserve() returned
+ * @pfmemalloc: whether that is emergency memory
+ *
+ * Context: Any.
+ * Return: the packet's @head_frag.
+ */
+static inline bool sk_reserve_head_frag(const void *data, bool pfmemalloc)
+{
+	return sk_reserve_active() && pfmemalloc &&
+	       !folio_test_slab(virt_to_folio(data)) &&
+	       !folio_test_large(virt_to_folio(data));
+}
+
+/* See __sk_reserve_tx_refill(). */
+static inline bool sk_reserve_tx_refill(const struct sock *sk,
+					struct page_frag *pfrag)
+{
+	return sk_reserve_active() && __sk_reserve_tx_refill(sk, pfrag);
+}
+
+/* See __sk_reserve_dst(). */
+static inline void *sk_reserve_dst(struct kmem_cache *cache)
+{
+	return sk_reserve_active() ? __sk_reserve_dst(cache) : NULL;
+}
+
+/* See __sk_reserve_neigh(). */
+static inline void *sk_reserve_neigh(size_t size)
+{
+	return sk_reserve_active() ? __sk_reserve_neigh(size) : NULL;
+}
+
+/**
+ * sk_reserve_enter - begin to send a packet
+ * @sk: of this full socket, or %NULL
+ *
+ * What a packet of a %SOCK_MEMALLOC socket needs on its way (a route, a
+ * neighbour, ARP) may come from below the watermarks, as what a packet in
+ * emergency memory needs when it arrives, and from the reserve in the end.
+ *
+ * Context: Any.
+ * Return: for sk_reserve_leave() in the same context.
+ */
+static inline unsigned int sk_reserve_enter(const struct sock *sk)
+{
+	if (!sk_reserve_active() || !sk || !sock_flag(sk, SOCK_MEMALLOC))
+		return 0;
+	return memalloc_noreclaim_save();
+}
+
+/* What sk_reserve_enter() returned tells: the static key may have changed. */
+static inline void sk_reserve_leave(unsigned int noreclaim)
+{
+	if (unlikely(noreclaim))
+		memalloc_noreclaim_restore(noreclaim);
+}
+
+/* See __sk_reserve_enter_queue(). */
+static inline unsigned int sk_reserve_enter_queue(const struct sk_buff_head *queue)
+{
+	return sk_reserve_active() ? __sk_reserve_enter_queue(queue) : 0;
+}
+
+/**
  * sk_reserve_may_park - may a packet wait for others that may never come?
  * @skb: a packet about to be put on a queue where it can stay for long
  *
  * Not in emergency memory: it would keep it from those it was set aside for.
  *
  * Context: Any.
- * Return: false if @skb is to be dropped, %SKB_DROP_REASON_NOMEM.
+ * Return: false if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
  */
 static inline bool sk_reserve_may_park(const struct sk_buff *skb)
 {
 	return !sk_reserve_active() || !skb_pfmemalloc(skb);
+}
+
+/* See __sk_reserve_may_forward(). */
+static inline bool sk_reserve_may_forward(const struct net *net,
+					  const struct sk_buff *skb)
+{
+	return sk_reserve_may_park(skb) || __sk_reserve_may_forward(net);
+}
+
+/* See __sk_reserve_wanted(). */
+static inline bool sk_reserve_wanted(struct net *net, struct sk_buff *skb)
+{
+	return sk_reserve_may_park(skb) || __sk_reserve_wanted(net, skb);
+}
+
+/* See __sk_reserve_may_queue_frag(). */
+static inline bool sk_reserve_may_queue_frag(const struct fqdir *fqdir,
+					     struct sk_buff *skb,
+					     enum sk_reserve_frag kind)
+{
+	return sk_reserve_may_park(skb) ||
+	       __sk_reserve_may_queue_frag(fqdir, skb, kind);
 }
 
 #endif /* _NET_SOCK_RESERVE_H */

@@ -3,9 +3,15 @@
  * The network's share of the memory reserves.
  *
  *	network
- *	`- receive
- *	   |- ring	pages for receive rings, when no other page is to be had
- *	   `- heads	a struct sk_buff for each buffer that arrives
+ *	|- receive
+ *	|  |- ring	pages for receive rings, when no other page is to be had
+ *	|  |- heads	struct sk_buff and small heads for what arrives
+ *	|  |- frag4	pages of IPv4 fragments that wait for others
+ *	|  |- frag6	likewise IPv6
+ *	|  `- frag6_nf	likewise IPv6 in conntrack
+ *	`- transmit
+ *	   |- sockets	what SOCK_MEMALLOC sockets send
+ *	   `- control	ARP, ND, neighbour entries and routes they need for it
  *
  * A SOCK_MEMALLOC socket is one over which memory is freed: swap on NBD, iSCSI,
  * NVMe/TCP or NFS. The first one connects the subtree, each adds what it needs,
@@ -14,75 +20,77 @@
  *
  * A ring knows nothing of sockets: when memory is gone it takes what arrives,
  * and the packet is dropped as soon as it turns out to be for somebody else.
- * So the demand is a ring's worth of pages for each receive queue of each
- * device that such a socket uses, and the socket's receive buffer on top.
+ * How much is needed is for net/core/sock_reserve_size.c to say; who may have
+ * it is said here.
  */
 
 #define pr_fmt(fmt) "sock_reserve: " fmt
 
 #include <linux/cleanup.h>
 #include <linux/export.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/in.h>
 #include <linux/init.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/rculist.h>
 #include <linux/reserve.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/udp.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
 #include <net/hotdata.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_frag.h>
+#include <net/inet_hashtables.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/ipv6_stubs.h>
+#include <net/neighbour.h>
+#include <net/ndisc.h>
 #include <net/sock.h>
 #include <net/sock_reserve.h>
+#include <net/tcp.h>
+#include <net/udp.h>
 
-/* Pages for one receive queue: a buffer each, in rings as drivers set them up */
-#define SK_RESERVE_RING_PAGES	256
-
-/**
- * struct sk_reserve - what one SOCK_MEMALLOC socket has asked for
- * @list: link in sk_reserves
- * @sk: the socket, which outlives this: it is cleared before it is freed
- * @dev: the device it sends by, to tell devices apart; no reference is held
- * @dev_pages: pages for the rings of @dev
- * @sk_pages: pages for the socket's own receive buffer
- */
-struct sk_reserve {
-	struct list_head list;
-	const struct sock *sk;
-	const struct net_device *dev;
-	unsigned long dev_pages;
-	unsigned long sk_pages;
-};
-
-static struct mem_reserve network_reserve;
-static struct mem_reserve receive_reserve;
-static struct mem_reserve ring_reserve;
-static struct mem_reserve heads_reserve;
+#include "sock_reserve.h"
 
 /* Is the subtree connected? */
 DEFINE_STATIC_KEY_FALSE(sk_reserve_key);
 EXPORT_SYMBOL_GPL(sk_reserve_key);
 
 /*
- * The list is under the spinlock, and so a socket can be taken off it whoever
- * is waiting for memory. The mutex orders changes to the demands; its holder
- * may wait for I/O, and so nobody waits for it who may not.
+ * The list is read under RCU and changed under the spinlock, and so a socket
+ * can be taken off it whoever is waiting for memory. The mutex orders changes
+ * to the demands; its holder may wait for I/O, and so nobody waits for it who
+ * may not.
  */
 static DEFINE_SPINLOCK(sk_reserve_lock);
 static DEFINE_MUTEX(sk_reserve_mutex);
 static LIST_HEAD(sk_reserves);
 
-static void sk_reserve_shrink_fn(struct work_struct *work);
-static DECLARE_WORK(sk_reserve_shrink_work, sk_reserve_shrink_fn);
+/* Where all the sockets on the list are, or NULL if that is not one place */
+static struct net *sk_reserve_net;
 
-/* Drawing */
+static void sk_reserve_resize_fn(struct work_struct *work);
+static DECLARE_WORK(sk_reserve_resize_work, sk_reserve_resize_fn);
+
+#define SK_RESERVE_GFP	(GFP_ATOMIC | __GFP_NOWARN)
+
+/* Receive buffers */
 
 struct page *__sk_reserve_rx_page(gfp_t gfp)
 {
-	return mem_reserve_draw_page(&ring_reserve, GFP_ATOMIC | __GFP_NOWARN |
-						    (gfp & GFP_ZONEMASK));
+	return mem_reserve_draw_page(sk_reserve_node(RING), SK_RESERVE_GFP |
+				     (gfp & GFP_ZONEMASK));
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_page);
 
@@ -97,28 +105,488 @@ void *__sk_reserve_rx_frag(unsigned int size)
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_frag);
 
+static void page_frag_start(struct page_frag *pfrag, struct page *page)
+{
+	pfrag->page = page;
+	pfrag->offset = 0;
+	pfrag->size = PAGE_SIZE;
+}
+
 bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp)
 {
 	struct page *page = __sk_reserve_rx_page(gfp);
 
 	if (!page)
 		return false;
-	pfrag->page = page;
-	pfrag->offset = 0;
-	pfrag->size = PAGE_SIZE;
+	page_frag_start(pfrag, page);
 	return true;
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_refill);
 
 struct sk_buff *__sk_reserve_rx_head(void)
 {
-	return kmem_cache_alloc_reserve(&heads_reserve,
+	return kmem_cache_alloc_reserve(sk_reserve_node(HEADS),
 					net_hotdata.skbuff_cache,
-					GFP_ATOMIC | __GFP_NOWARN);
+					SK_RESERVE_GFP);
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_head);
 
-/* Demands */
+/* Heads and data of any packet */
+
+/*
+ * Who pays: what arrives, what a SOCK_MEMALLOC socket sends or, in reclaim and
+ * while a packet in emergency memory is looked at, what such a socket needs to
+ * be reached. Data that is sent is cloned; what is not is small.
+ */
+static struct mem_reserve *skb_payer(gfp_t gfp, int flags)
+{
+	if (!gfp_pfmemalloc_allowed(gfp))
+		return NULL;
+	if (flags & SKB_ALLOC_RX)
+		return sk_reserve_node(HEADS);
+	if (gfp & __GFP_MEMALLOC)
+		return sk_reserve_node(SOCKETS);
+	return flags & SKB_ALLOC_FCLONE ? NULL : sk_reserve_node(CONTROL);
+}
+
+/**
+ * __sk_reserve_head - a struct sk_buff, when there is no ordinary one
+ * @cache: the cache to take it from
+ * @gfp: of the request, before sk_reserve_gfp()
+ * @flags: SKB_ALLOC_*
+ *
+ * Context: Any but NMI.
+ * Return: the head, not initialised, or %NULL. One that is sent may come from
+ * below the watermarks in the end, one that is received may not.
+ */
+struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp, int flags)
+{
+	struct mem_reserve *payer = skb_payer(gfp, flags);
+	struct sk_buff *skb = NULL;
+
+	if (payer)
+		skb = kmem_cache_alloc_reserve(payer, cache, SK_RESERVE_GFP);
+	if (!skb && !(flags & SKB_ALLOC_RX))
+		skb = kmem_cache_alloc(cache, gfp & ~GFP_DMA);
+	return skb;
+}
+
+/*
+ * A page is cheaper than an object as large, and goes back at once; the ring
+ * promises some that are larger if a device may ask for them.
+ */
+static void *rx_data(unsigned int size)
+{
+	if (size <= PAGE_SIZE)
+		return __sk_reserve_rx_frag(size);
+	return kmalloc_reserve(sk_reserve_node(RING), size, SK_RESERVE_GFP);
+}
+
+/**
+ * __sk_reserve_data - the data of a packet, from the reserve
+ * @size: bytes, as kmalloc() would round them up
+ * @small: take a small head, which is large enough
+ * @gfp: of the request
+ * @flags: SKB_ALLOC_*
+ *
+ * It may be a page of its own: see sk_reserve_head_frag().
+ *
+ * Context: Any but NMI.
+ * Return: the data, or %NULL.
+ */
+void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp, int flags)
+{
+	struct mem_reserve *payer = skb_payer(gfp, flags);
+
+	if (!payer || gfp & GFP_ZONEMASK)
+		return NULL;
+	if (small)
+		return kmem_cache_alloc_reserve(payer,
+						net_hotdata.skb_small_head_cache,
+						SK_RESERVE_GFP);
+	return flags & SKB_ALLOC_RX ? rx_data(size) : NULL;
+}
+
+/**
+ * sk_reserve_dev_pages - pages for who fills a ring with pages
+ * @gfp: as for alloc_pages(), which has failed
+ * @order: as for alloc_pages(); there is one page at a time
+ *
+ * Context: Any but NMI; does not reclaim.
+ * Return: the page, or %NULL.
+ */
+struct page *sk_reserve_dev_pages(gfp_t gfp, unsigned int order)
+{
+	if (!sk_memalloc_socks() || gfp & __GFP_NOMEMALLOC)
+		return NULL;
+	if (!sk_reserve_active())
+		return alloc_pages((gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_MEMALLOC,
+				   order);
+	return order ? NULL : __sk_reserve_rx_page(gfp);
+}
+EXPORT_SYMBOL_GPL(sk_reserve_dev_pages);
+
+/* What is sent */
+
+/**
+ * __sk_reserve_tx_refill - a page for what a socket copies in order to send it
+ * @sk: the socket
+ * @pfrag: its page fragment, which has no page
+ *
+ * Context: Any but NMI; the socket's lock is held.
+ * Return: true if @pfrag has one now.
+ */
+bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag)
+{
+	struct page *page = NULL;
+
+	/* The task's own fragment may serve other sockets next. */
+	if (!(sk_reserve_tx_gfp(sk, sk->sk_allocation) & __GFP_MEMALLOC) ||
+	    sk->sk_use_task_frag)
+		return false;
+	page = mem_reserve_draw_page(sk_reserve_node(SOCKETS), SK_RESERVE_GFP);
+	if (!page)
+		page = alloc_page((sk->sk_allocation & ~__GFP_DIRECT_RECLAIM) |
+				  __GFP_NOWARN);
+	if (!page)
+		return false;
+	page_frag_start(pfrag, page);
+	return true;
+}
+
+/* In reclaim, or on the way of a packet of ours: see sk_reserve_enter() */
+static bool reserve_scope(void)
+{
+	return gfp_pfmemalloc_allowed(GFP_ATOMIC);
+}
+
+/**
+ * __sk_reserve_dst - a route, when there is no memory for an ordinary one
+ * @cache: of the kind of route
+ *
+ * Context: Any but NMI.
+ * Return: the object, not initialised, or %NULL.
+ */
+void *__sk_reserve_dst(struct kmem_cache *cache)
+{
+	if (!reserve_scope())
+		return NULL;
+	return kmem_cache_alloc_reserve(sk_reserve_node(CONTROL), cache,
+					SK_RESERVE_GFP);
+}
+
+/**
+ * __sk_reserve_neigh - a neighbour entry, likewise
+ * @size: bytes
+ *
+ * Context: Any but NMI.
+ * Return: the entry, zeroed, or %NULL.
+ */
+void *__sk_reserve_neigh(size_t size)
+{
+	if (!reserve_scope() || size > SK_RESERVE_NEIGH_SIZE)
+		return NULL;
+	return kmalloc_reserve(sk_reserve_node(CONTROL), SK_RESERVE_NEIGH_SIZE,
+			       SK_RESERVE_GFP | __GFP_ZERO);
+}
+
+/**
+ * __sk_reserve_enter_queue - enter the scope of a packet on a queue, if one is
+ * ours
+ * @queue: packets that wait for a neighbour, under its lock
+ *
+ * Context: Any.
+ * Return: for sk_reserve_leave().
+ */
+unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue)
+{
+	const struct sk_buff *skb;
+	unsigned int flags;
+
+	skb_queue_walk(queue, skb) {
+		flags = sk_reserve_enter(skb_to_full_sk(skb));
+		if (flags)
+			return flags;
+	}
+	return 0;
+}
+
+/* What is received: is it for us? */
+
+static bool sk_is_ours(struct sock *sk)
+{
+	return sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);
+}
+
+/**
+ * __sk_reserve_may_forward - may a packet in emergency memory be sent on?
+ * @net: where it is
+ *
+ * Context: Any.
+ * Return: true if a SOCK_MEMALLOC socket of another namespace may be behind it.
+ */
+bool __sk_reserve_may_forward(const struct net *net)
+{
+	return READ_ONCE(sk_reserve_net) != net;
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_may_forward);
+
+#ifdef CONFIG_INET
+
+struct skb_ports {
+	__be16 source;
+	__be16 dest;
+};
+
+static bool tcp4_is_ours(struct net *net, const struct sk_buff *skb,
+			 const struct iphdr *iph, const struct skb_ports *ports)
+{
+	struct sock *sk;
+	bool ours;
+
+	sk = __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+				       iph->saddr, ports->source, iph->daddr,
+				       ntohs(ports->dest), skb->skb_iif,
+				       inet_sdif(skb));
+	if (!sk)
+		return false;
+	ours = sk_is_ours(sk);
+	sock_gen_put(sk);
+	return ours;
+}
+
+/* A tunnel's packets are looked at again when they are out of it. */
+static bool udp_is_ours(struct sock *sk)
+{
+	return sk && (sk_is_ours(sk) || READ_ONCE(udp_sk(sk)->encap_type));
+}
+
+static bool udp4_is_ours(struct net *net, struct sk_buff *skb,
+			 const struct iphdr *iph, const struct skb_ports *ports)
+{
+	return udp_is_ours(__udp4_lib_lookup(net, iph->saddr, ports->source,
+					     iph->daddr, ports->dest,
+					     skb->skb_iif, inet_sdif(skb),
+					     net->ipv4.udp_table, NULL));
+}
+
+/* Tunnels and IPsec, as above */
+static bool proto_is_tunnel(u8 proto)
+{
+	switch (proto) {
+	case IPPROTO_IPIP:
+	case IPPROTO_IPV6:
+	case IPPROTO_GRE:
+	case IPPROTO_ESP:
+	case IPPROTO_AH:
+		return true;
+	}
+	return false;
+}
+
+static bool ipv4_is_ours(struct net *net, struct sk_buff *skb)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	const struct skb_ports *ports;
+	struct skb_ports buf;
+
+	if (ip_is_fragment(iph))
+		return true;	/* see __sk_reserve_may_queue_frag() */
+	if (proto_is_tunnel(iph->protocol))
+		return true;
+	/* As large as the part of an ICMP header that is looked at */
+	ports = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf),
+				   &buf);
+	if (!ports)
+		return false;
+	switch (iph->protocol) {
+	case IPPROTO_TCP:
+		return tcp4_is_ours(net, skb, iph, ports);
+	case IPPROTO_UDP:
+		return udp4_is_ours(net, skb, iph, ports);
+	case IPPROTO_ICMP:	/* the path's MTU */
+		return ((const struct icmphdr *)ports)->type == ICMP_DEST_UNREACH;
+	}
+	return false;
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+
+static bool tcp6_is_ours(struct net *net, const struct sk_buff *skb,
+			 const struct ipv6hdr *hdr,
+			 const struct skb_ports *ports)
+{
+	struct sock *sk;
+	bool ours;
+
+	sk = __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					&hdr->saddr, ports->source, &hdr->daddr,
+					ntohs(ports->dest), inet6_iif(skb),
+					inet6_sdif(skb));
+	if (!sk)
+		return false;
+	ours = sk_is_ours(sk);
+	sock_gen_put(sk);
+	return ours;
+}
+
+static bool udp6_is_ours(struct net *net, const struct sk_buff *skb,
+			 const struct ipv6hdr *hdr,
+			 const struct skb_ports *ports)
+{
+	return udp_is_ours(ipv6_bpf_stub->udp6_lib_lookup(net,
+							  &hdr->saddr, ports->source,
+							  &hdr->daddr, ports->dest,
+							  inet6_iif(skb), inet6_sdif(skb),
+							  net->ipv4.udp_table, NULL));
+}
+
+static bool icmp6_is_ours(u8 type)
+{
+	return type == ICMPV6_DEST_UNREACH || type == ICMPV6_PKT_TOOBIG ||
+	       (type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT);
+}
+
+static bool ipv6_is_ours(struct net *net, struct sk_buff *skb)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+	const struct skb_ports *ports;
+	u8 proto = hdr->nexthdr;
+	struct skb_ports buf;
+	__be16 frag_off;
+	int offset;
+
+	offset = ipv6_skip_exthdr(skb, skb_network_offset(skb) + sizeof(*hdr),
+				  &proto, &frag_off);
+	if (offset < 0)
+		return false;
+	/* A fragment that is not the first has its header before the offset. */
+	if (frag_off || proto_is_tunnel(proto))
+		return true;
+	ports = skb_header_pointer(skb, offset, sizeof(buf), &buf);
+	if (!ports)
+		return false;
+	switch (proto) {
+	case IPPROTO_TCP:
+		return tcp6_is_ours(net, skb, hdr, ports);
+	case IPPROTO_UDP:
+		return udp6_is_ours(net, skb, hdr, ports);
+	case IPPROTO_ICMPV6:
+		return icmp6_is_ours(((const struct icmp6hdr *)ports)->icmp6_type);
+	}
+	return false;
+}
+
+#else
+
+static bool ipv6_is_ours(struct net *net, struct sk_buff *skb)
+{
+	return false;
+}
+
+#endif /* CONFIG_IPV6 */
+
+/**
+ * __sk_reserve_wanted - may a packet in emergency memory go on?
+ * @net: where it is
+ * @skb: the packet at its network header, before it is routed
+ *
+ * Yes if a SOCK_MEMALLOC socket or what it rests upon will have it. Where such
+ * sockets are in other namespaces it may be on its way there.
+ *
+ * Context: Softirq, under RCU.
+ * Return: false if it is to be dropped; that has been counted.
+ */
+bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb)
+{
+	bool ours;
+
+	if (__sk_reserve_may_forward(net))
+		return true;
+	ours = ip_hdr(skb)->version == 4 ? ipv4_is_ours(net, skb) :
+					   ipv6_is_ours(net, skb);
+	if (!ours)
+		__NET_INC_STATS(net, LINUX_MIB_PFMEMALLOCEARLYDROP);
+	return ours;
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_wanted);
+
+/* Fragments */
+
+/* Is it the address of who a socket of ours talks to? */
+static bool sk_has_peer(const struct sk_reserve *res, const struct sk_buff *skb)
+{
+	const struct sock *sk = res->sk;
+
+	if (res->family != AF_INET && res->family != AF_INET6)
+		return false;
+	/* A tunnel's, say: it hears everybody. */
+	if (res->protocol == IPPROTO_UDP && sk->sk_state != TCP_ESTABLISHED)
+		return true;
+	if (ip_hdr(skb)->version == 4)
+		return sk->sk_daddr == ip_hdr(skb)->saddr;
+#if IS_ENABLED(CONFIG_IPV6)
+	return ipv6_addr_equal(&sk->sk_v6_daddr, &ipv6_hdr(skb)->saddr);
+#else
+	return false;
+#endif
+}
+
+static bool from_peer(const struct sk_buff *skb)
+{
+	const struct sk_reserve *res;
+	bool found = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(res, &sk_reserves, list) {
+		found = sk_has_peer(res, skb);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* The pages that a packet keeps are charged to @to from now on. */
+static bool skb_move(struct sk_buff *skb, struct mem_reserve *to)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	int i, err = -ENOENT;
+
+	if (skb->head_frag)
+		err = mem_reserve_move_page(virt_to_head_page(skb->head), to);
+	for (i = 0; i < info->nr_frags && (!err || err == -ENOENT); i++)
+		err = mem_reserve_move_page(skb_frag_page(&info->frags[i]), to);
+	return !err || err == -ENOENT;
+}
+
+/**
+ * __sk_reserve_may_queue_frag - may a fragment in emergency memory wait?
+ * @fqdir: where it would wait
+ * @skb: the fragment
+ * @kind: which queue that is
+ *
+ * If it comes from who a SOCK_MEMALLOC socket talks to, and there is room: the
+ * queue as a whole is small, and the node of this kind can have the pages.
+ *
+ * Context: Softirq.
+ * Return: false if it is to be dropped; that has been counted.
+ */
+bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
+				 enum sk_reserve_frag kind)
+{
+	if (from_peer(skb) &&
+	    frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES &&
+	    skb_move(skb, &sk_reserve_nodes[SK_RESERVE_FRAG4 + kind]))
+		return true;
+	__NET_INC_STATS(fqdir->net, LINUX_MIB_PFMEMALLOCFRAGDROP);
+	return false;
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_may_queue_frag);
+
+#endif /* CONFIG_INET */
+
+/* Connecting */
 
 static struct sk_reserve *sk_reserve_find(const struct sock *sk)
 {
@@ -132,95 +600,45 @@ static struct sk_reserve *sk_reserve_find(const struct sock *sk)
 	return NULL;
 }
 
-/*
- * What @res adds: its own part and, if it is the first on the list for its
- * device, the most that anybody asks for the rings of that device.
- */
-static unsigned long sk_reserve_part(const struct sk_reserve *res)
+static void sk_reserve_set_net(void)
 {
 	const struct sk_reserve *pos;
-	unsigned long dev_pages = 0;
-	bool first = true;
+	struct net *net = NULL;
+
+	lockdep_assert_held(&sk_reserve_lock);
 
 	list_for_each_entry(pos, &sk_reserves, list) {
-		if (pos->dev != res->dev)
-			continue;
-		if (first && pos != res)
-			return res->sk_pages;
-		first = false;
-		dev_pages = max(dev_pages, pos->dev_pages);
+		if (net && net != pos->net) {
+			net = NULL;
+			break;
+		}
+		net = pos->net;
 	}
-	return res->sk_pages + dev_pages;
+	WRITE_ONCE(sk_reserve_net, net);
 }
 
-static unsigned long sk_reserve_pages(void)
+static void sk_reserve_list_del(struct sk_reserve *res)
 {
-	const struct sk_reserve *pos;
-	unsigned long pages = 0;
+	list_del_rcu(&res->list);
+	sk_reserve_set_net();
+}
 
+static void sk_reserve_wish(struct sk_reserve_size *size)
+{
 	spin_lock(&sk_reserve_lock);
-	list_for_each_entry(pos, &sk_reserves, list)
-		pages += sk_reserve_part(pos);
+	sk_reserve_sum(size, &sk_reserves);
 	spin_unlock(&sk_reserve_lock);
-	return pages;
-}
-
-/* Each buffer that arrives needs a head, and two may share a page. */
-static int sk_reserve_set_heads(unsigned long pages)
-{
-	return mem_reserve_kmem_cache_set(&heads_reserve,
-					  net_hotdata.skbuff_cache,
-					  2 * pages);
-}
-
-/* Set both demands: what was set before is in force if this fails. */
-static int sk_reserve_grow(unsigned long pages)
-{
-	unsigned long old = ring_reserve.pages.limit;
-	int err;
-
-	err = mem_reserve_pages_set(&ring_reserve, pages);
-	if (err)
-		return err;
-	err = sk_reserve_set_heads(pages);
-	if (err)
-		mem_reserve_pages_set(&ring_reserve, old);
-	return err;
-}
-
-/*
- * Never takes memory. If more is in use than will be promised, things stay as
- * they are, and the next socket that goes tries again.
- */
-static void sk_reserve_shrink(unsigned long pages)
-{
-	if (!sk_reserve_set_heads(pages))
-		mem_reserve_pages_set(&ring_reserve, pages);
-}
-
-static void sk_reserve_size(struct sk_reserve *res, struct sock *sk)
-{
-	unsigned int queues = sk->sk_family != AF_UNIX;
-	struct dst_entry *dst;
-
-	rcu_read_lock();
-	dst = rcu_dereference(sk->sk_dst_cache);
-	if (dst) {
-		res->dev = dst_dev_rcu(dst);
-		queues = res->dev->real_num_rx_queues;
-	}
-	rcu_read_unlock();
-	res->dev_pages = queues * SK_RESERVE_RING_PAGES;
-	res->sk_pages = DIV_ROUND_UP(READ_ONCE(sk->sk_rcvbuf), PAGE_SIZE);
 }
 
 static void sk_reserve_down(void)
 {
+	static const struct sk_reserve_size nothing;
+
 	static_branch_disable(&sk_reserve_key);
-	mem_reserve_disconnect(&network_reserve);
+	mem_reserve_disconnect(sk_reserve_node(NETWORK));
 	/* Until nobody has a head in hand that was charged before */
 	synchronize_net();
-	sk_reserve_shrink(0);
+	sk_reserve_shrink(&nothing);
 }
 
 /*
@@ -229,37 +647,38 @@ static void sk_reserve_down(void)
  */
 static int sk_reserve_add(struct sk_reserve *res)
 {
-	unsigned long pages;
+	struct sk_reserve_size size;
 	bool known;
 	int err;
 
 	lockdep_assert_held(&sk_reserve_mutex);
 
-	err = network_reserve.parent ? 0 :
-	      mem_reserve_connect(&network_reserve, &mem_reserve_root);
+	err = sk_reserve_node(NETWORK)->parent ? 0 :
+	      mem_reserve_connect(sk_reserve_node(NETWORK), &mem_reserve_root);
 	if (err)
 		return err;
 
 	spin_lock(&sk_reserve_lock);
 	known = sk_reserve_find(res->sk);
-	if (!known)
-		list_add(&res->list, &sk_reserves);
+	if (!known) {
+		list_add_rcu(&res->list, &sk_reserves);
+		sk_reserve_set_net();
+	}
 	spin_unlock(&sk_reserve_lock);
 	if (known) {
 		kfree(res);
 		return 0;
 	}
 
-	/* More than is needed may be in use still, see sk_reserve_shrink(). */
-	pages = max(sk_reserve_pages(), ring_reserve.pages.limit);
-	err = sk_reserve_grow(pages);
+	sk_reserve_wish(&size);
+	err = sk_reserve_grow(&size);
 	if (!err) {
 		static_branch_enable(&sk_reserve_key);
 		return 0;
 	}
 
 	spin_lock(&sk_reserve_lock);
-	list_del(&res->list);
+	sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
 	if (list_empty(&sk_reserves))
 		sk_reserve_down();
@@ -292,40 +711,93 @@ static int sk_reserve_mutex_lock(void)
 int sk_reserve_connect(struct sock *sk)
 {
 	struct sk_reserve *res;
-	unsigned long pages;
 	int err;
 
 	res = kzalloc(sizeof(*res), GFP_KERNEL);
 	if (!res)
 		return -ENOMEM;
-	res->sk = sk;
-	sk_reserve_size(res, sk);
+	sk_reserve_describe(res, sk);
 
-	pages = res->dev_pages + res->sk_pages;
 	err = sk_reserve_mutex_lock();
 	if (!err) {
 		err = sk_reserve_add(res);
 		mutex_unlock(&sk_reserve_mutex);
 	}
 	if (err) {
-		pr_warn("%lu KB for the receive buffers of a connection cannot be set aside (%pe), free some memory and connect again\n",
-			pages << (PAGE_SHIFT - 10), ERR_PTR(err));
-		kfree(res);
+		pr_warn("the memory a connection needs cannot be set aside (%pe): free some, or lower net.core.sock_reserve_scale, and connect again\n",
+			ERR_PTR(err));
+		kfree_rcu(res, rcu);
 	}
 	return err;
 }
 EXPORT_SYMBOL_GPL(sk_reserve_connect);
 
-static void sk_reserve_shrink_fn(struct work_struct *work)
+/*
+ * What cannot be had is said in the log: the connections stand, with what they
+ * were promised before.
+ */
+static void sk_reserve_resize_fn(struct work_struct *work)
 {
+	struct sk_reserve_size size;
+	int err;
+
 	guard(mutex)(&sk_reserve_mutex);
 
-	if (!network_reserve.parent)
+	if (!sk_reserve_node(NETWORK)->parent)
 		return;
-	if (list_empty(&sk_reserves))
+	if (list_empty(&sk_reserves)) {
 		sk_reserve_down();
+		return;
+	}
+	sk_reserve_wish(&size);
+	err = sk_reserve_grow(&size);
+	if (!err)
+		sk_reserve_shrink(&size);
 	else
-		sk_reserve_shrink(sk_reserve_pages());
+		pr_warn_ratelimited("a device needs larger receive buffers than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
+				    ERR_PTR(err));
+}
+
+/**
+ * sk_reserve_resize - devices are not what they were
+ *
+ * The promise follows in a moment. What it lacks is said in the log, and what
+ * was promised before stays.
+ *
+ * Context: Any but hardirq and NMI.
+ */
+void sk_reserve_resize(void)
+{
+	queue_work(system_unbound_wq, &sk_reserve_resize_work);
+}
+
+/**
+ * sk_reserve_rescale - change the scale of all demands
+ * @scale: where it is kept
+ * @value: per cent
+ *
+ * Context: Process. Sleeps and reclaims.
+ * Return: 0, or a negative error: @scale is what it was then.
+ */
+int sk_reserve_rescale(unsigned int *scale, unsigned int value)
+{
+	struct sk_reserve_size size;
+	unsigned int old;
+	int err = 0;
+
+	guard(mutex)(&sk_reserve_mutex);
+
+	old = *scale;
+	*scale = value;
+	if (sk_reserve_node(NETWORK)->parent) {
+		sk_reserve_wish(&size);
+		err = sk_reserve_grow(&size);
+		if (err)
+			*scale = old;
+		else
+			sk_reserve_resize();
+	}
+	return err;
 }
 
 /**
@@ -344,22 +816,28 @@ void sk_reserve_disconnect(struct sock *sk)
 	spin_lock(&sk_reserve_lock);
 	res = sk_reserve_find(sk);
 	if (res)
-		list_del(&res->list);
+		sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
 
-	if (res)
-		queue_work(system_unbound_wq, &sk_reserve_shrink_work);
-	kfree(res);
+	if (res) {
+		sk_reserve_resize();
+		kfree_rcu(res, rcu);
+	}
 }
 
-static int __init sk_reserve_init(void)
+/**
+ * sk_reserve_forget - a device goes
+ * @dev: which
+ *
+ * Context: Process.
+ */
+void sk_reserve_forget(const struct net_device *dev)
 {
-	mem_reserve_init(&network_reserve, "network");
-	mem_reserve_init(&receive_reserve, "receive");
-	mem_reserve_init(&ring_reserve, "ring");
-	mem_reserve_init(&heads_reserve, "heads");
-	return mem_reserve_connect(&ring_reserve, &receive_reserve) ?:
-	       mem_reserve_connect(&heads_reserve, &receive_reserve) ?:
-	       mem_reserve_connect(&receive_reserve, &network_reserve);
+	struct sk_reserve *pos;
+
+	spin_lock(&sk_reserve_lock);
+	list_for_each_entry(pos, &sk_reserves, list)
+		if (pos->dev == dev)
+			pos->dev = NULL;
+	spin_unlock(&sk_reserve_lock);
 }
-core_initcall(sk_reserve_init);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between who may have the network's reserve (sock_reserve.c) and how much
+ * there is of it (sock_reserve_size.c).
+ */
+#ifndef _NET_CORE_SOCK_RESERVE_H
+#define _NET_CORE_SOCK_RESERVE_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/reserve.h>
+#include <linux/types.h>
+
+struct kmem_cache;
+struct net;
+struct net_device;
+struct sock;
+
+enum sk_reserve_node {
+	SK_RESERVE_NETWORK,
+	SK_RESERVE_RECEIVE,
+	SK_RESERVE_TRANSMIT,
+	/* These demand something */
+	SK_RESERVE_RING,
+	SK_RESERVE_HEADS,
+	SK_RESERVE_FRAG4,
+	SK_RESERVE_FRAG6,
+	SK_RESERVE_FRAG6_NF,
+	SK_RESERVE_SOCKETS,
+	SK_RESERVE_CONTROL,
+	SK_RESERVE_NODES,
+};
+
+#define SK_RESERVE_FIRST	SK_RESERVE_RING
+
+extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
+
+#define sk_reserve_node(_node) (&sk_reserve_nodes[SK_RESERVE_##_node])
+
+/* Neighbour entries of IPv4 and IPv6 and what a driver adds */
+#define SK_RESERVE_NEIGH_SIZE	512
+
+/* Fragments that wait, of each kind: pages charged, and truesize in the queue */
+#define SK_RESERVE_FRAG_PAGES	16
+#define SK_RESERVE_FRAG_BYTES	(SK_RESERVE_FRAG_PAGES * PAGE_SIZE)
+
+/* Kinds of routes that sockets can have: IPv4, IPv6, either through IPsec */
+#define SK_RESERVE_DST_CACHES	4
+
+/**
+ * struct sk_reserve - what one SOCK_MEMALLOC socket has asked for
+ * @list: link in the list of all
+ * @rcu: for kfree_rcu()
+ * @sk: the socket, which outlives this: it is cleared before it is freed, and
+ * the memory of an internet socket is that of one until RCU readers are done
+ * @net: its namespace
+ * @dev: the device it sends by, %NULL if that is not known
+ * @dst_cache: what its routes are allocated from, %NULL if it has none
+ * @family: AF_*
+ * @protocol: IPPROTO_*
+ * @rcvbuf: pages for its receive buffer
+ * @sndbuf: bytes of its send queue that are promised
+ * @mss: bytes of a segment
+ */
+struct sk_reserve {
+	struct list_head list;
+	struct rcu_head rcu;
+	const struct sock *sk;
+	struct net *net;
+	const struct net_device *dev;
+	struct kmem_cache *dst_cache;
+	unsigned short family;
+	unsigned short protocol;
+	unsigned long rcvbuf;
+	unsigned int sndbuf;
+	unsigned int mss;
+};
+
+/**
+ * struct sk_reserve_size - how much is needed in all
+ * @ring: pages of receive rings and sockets' receive buffers
+ * @jumbo: receive buffers of more than a page
+ * @jumbo_size: bytes of such a buffer
+ * @frag: by kind of fragment queue: pages
+ * @clones: heads with room for a clone, for what sockets send
+ * @segments: single heads, for what is cut in segments, and ACKs
+ * @copies: pages for what sockets copy to send it
+ * @control: packets, neighbour entries, and routes of each kind
+ * @dst_caches: the kinds of routes
+ */
+struct sk_reserve_size {
+	unsigned long ring;
+	unsigned long jumbo;
+	unsigned int jumbo_size;
+	unsigned long frag[SK_RESERVE_FRAG6_NF - SK_RESERVE_FRAG4 + 1];
+	unsigned long clones;
+	unsigned long segments;
+	unsigned long copies;
+	unsigned long control;
+	struct kmem_cache *dst_caches[SK_RESERVE_DST_CACHES];
+};
+
+void sk_reserve_describe(struct sk_reserve *res, struct sock *sk);
+void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets);
+int sk_reserve_grow(const struct sk_reserve_size *size);
+void sk_reserve_shrink(const struct sk_reserve_size *size);
+
+int sk_reserve_rescale(unsigned int *scale, unsigned int value);
+void sk_reserve_forget(const struct net_device *dev);
+
+#endif /* _NET_CORE_SOCK_RESERVE_H */

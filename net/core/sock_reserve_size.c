@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How much the network's share of the memory reserves is to hold: computed from
+ * the sockets that ask for it and the devices they use, see
+ * Documentation/networking/sock_reserve.rst for the table.
+ *
+ * A device's figures are taken when it comes up and when it changes, with RTNL
+ * held as its driver expects, and kept: who connects a socket cannot take RTNL,
+ * since he may hold it.
+ */
+
+#define pr_fmt(fmt) "sock_reserve: " fmt
+
+#include <linux/cleanup.h>
+#include <linux/ethtool.h>
+#include <linux/if_vlan.h>
+#include <linux/init.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/reserve.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/sysctl.h>
+#include <linux/tcp.h>
+#include <net/dst.h>
+#include <net/hotdata.h>
+#include <net/sock.h>
+#include <net/sock_reserve.h>
+#include <net/tcp.h>
+
+#include "sock_reserve.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/sock_reserve.h>
+
+/* The most that is promised to one receive queue: more only makes it faster. */
+#define SK_RESERVE_RING_MAX	256
+/* A device whose driver does not say: it has one buffer, and a backlog. */
+#define SK_RESERVE_RING_UNKNOWN	64
+/* Of buffers that need more than a page each */
+#define SK_RESERVE_JUMBO	32
+/* What a socket has in flight beside its send queue: ACKs, probes */
+#define SK_RESERVE_ACKS		16
+/* Packets and entries of the control node: for all, and for each socket */
+#define SK_RESERVE_CONTROL_MIN	16
+/* A segment's payload when nothing is known */
+#define SK_RESERVE_MSS		536
+
+/**
+ * struct sk_reserve_dev - a device with a receive ring
+ * @list: link in sk_reserve_devs
+ * @dev: the device, forgotten when it is unregistered
+ * @ring: buffers in all its rings, as far as they count
+ * @buffer: bytes of one that holds a whole frame
+ * @used: mark of sk_reserve_sum()
+ */
+struct sk_reserve_dev {
+	struct list_head list;
+	const struct net_device *dev;
+	unsigned long ring;
+	unsigned int buffer;
+	bool used;
+};
+
+/* Inside sk_reserve_lock */
+static DEFINE_SPINLOCK(sk_reserve_dev_lock);
+static LIST_HEAD(sk_reserve_devs);
+
+/* Per cent of what is computed: changed under sk_reserve_mutex */
+static unsigned int sk_reserve_scale = 100;
+
+/* What each node promises now, under sk_reserve_mutex */
+static struct sk_reserve_size sk_reserve_now[SK_RESERVE_NODES];
+
+struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
+
+static const struct {
+	const char *name;
+	enum sk_reserve_node parent;
+} sk_reserve_tree[SK_RESERVE_NODES] = {
+	[SK_RESERVE_NETWORK]	= { "network" },
+	[SK_RESERVE_RECEIVE]	= { "receive",	SK_RESERVE_NETWORK },
+	[SK_RESERVE_TRANSMIT]	= { "transmit",	SK_RESERVE_NETWORK },
+	[SK_RESERVE_RING]	= { "ring",	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_HEADS]	= { "heads",	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG4]	= { "frag4",	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG6]	= { "frag6",	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG6_NF]	= { "frag6_nf",	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_SOCKETS]	= { "sockets",	SK_RESERVE_TRANSMIT },
+	[SK_RESERVE_CONTROL]	= { "control",	SK_RESERVE_TRANSMIT },
+};
+
+/* Devices */
+
+static struct sk_reserve_dev *dev_find(const struct net_device *dev)
+{
+	struct sk_reserve_dev *pos;
+
+	lockdep_assert_held(&sk_reserve_dev_lock);
+
+	list_for_each_entry(pos, &sk_reserve_devs, list)
+		if (pos->dev == dev)
+			return pos;
+	return NULL;
+}
+
+/* Buffers in one receive queue of @dev, 0 for a device that has none */
+static unsigned int dev_ring(struct net_device *dev)
+{
+	struct kernel_ethtool_ringparam kernel_ring = {};
+	struct ethtool_ringparam ring = {};
+	const struct ethtool_ops *ops = dev->ethtool_ops;
+
+	if (ops && ops->get_ringparam) {
+		ops->get_ringparam(dev, &ring, &kernel_ring, NULL);
+		ring.rx_pending += ring.rx_mini_pending + ring.rx_jumbo_pending;
+		return min_t(u32, ring.rx_pending, SK_RESERVE_RING_MAX);
+	}
+	return dev->dev.parent ? SK_RESERVE_RING_UNKNOWN : 0;
+}
+
+/* Bytes of a linear buffer for one frame, as drivers ask for it */
+static unsigned int dev_buffer(const struct net_device *dev)
+{
+	return SKB_HEAD_ALIGN(NET_SKB_PAD + NET_IP_ALIGN + dev->hard_header_len +
+			      VLAN_HLEN + READ_ONCE(dev->mtu) + ETH_FCS_LEN);
+}
+
+/* Take the figures of @dev again. */
+static void dev_update(struct net_device *dev)
+{
+	unsigned long ring = dev_ring(dev) * dev->real_num_rx_queues;
+	struct sk_reserve_dev *new, *old;
+	bool changed = true;
+
+	ASSERT_RTNL();
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	if (!new)
+		return;		/* as if it had no ring: see sk_reserve_sum() */
+	new->dev = dev;
+	new->ring = ring;
+	new->buffer = dev_buffer(dev);
+
+	spin_lock(&sk_reserve_dev_lock);
+	old = dev_find(dev);
+	if (old) {
+		changed = old->ring != ring || old->buffer != new->buffer;
+		list_del(&old->list);
+	}
+	if (ring)
+		list_add(&new->list, &sk_reserve_devs);
+	spin_unlock(&sk_reserve_dev_lock);
+
+	kfree(ring ? old : new);
+	if (!ring)
+		kfree(old);
+	if (changed)
+		sk_reserve_resize();
+}
+
+static void dev_forget(const struct net_device *dev)
+{
+	struct sk_reserve_dev *old;
+
+	spin_lock(&sk_reserve_dev_lock);
+	old = dev_find(dev);
+	if (old)
+		list_del(&old->list);
+	spin_unlock(&sk_reserve_dev_lock);
+
+	kfree(old);
+	sk_reserve_forget(dev);
+	sk_reserve_resize();
+}
+
+/**
+ * sk_reserve_dev_changed - the rings of a device have another size
+ * @dev: the device
+ *
+ * For changes that no notifier tells of. Context: Process, RTNL is held.
+ */
+void sk_reserve_dev_changed(struct net_device *dev)
+{
+	if (netif_running(dev))
+		dev_update(dev);
+}
+
+static int sk_reserve_netdev_event(struct notifier_block *nb,
+				   unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	switch (event) {
+	case NETDEV_UP:
+		dev_update(dev);
+		break;
+	case NETDEV_CHANGEMTU:
+	case NETDEV_FEAT_CHANGE:
+		sk_reserve_dev_changed(dev);
+		break;
+	case NETDEV_CHANGEUPPER:
+		sk_reserve_resize();
+		break;
+	case NETDEV_UNREGISTER:
+		dev_forget(dev);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block sk_reserve_netdev_nb = {
+	.notifier_call = sk_reserve_netdev_event,
+};
+
+/* Sums */
+
+/**
+ * sk_reserve_describe - what a socket will need, as far as it can be told now
+ * @res: to be filled in
+ * @sk: the socket
+ *
+ * Context: Process.
+ */
+void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
+{
+	struct dst_entry *dst;
+
+	res->sk = sk;
+	res->net = sock_net(sk);
+	res->family = sk->sk_family;
+	res->protocol = sk->sk_protocol;
+	rcu_read_lock();
+	dst = rcu_dereference(sk->sk_dst_cache);
+	if (dst) {
+		res->dev = dst_dev_rcu(dst);
+		res->dst_cache = dst->ops->kmem_cachep;
+	}
+	rcu_read_unlock();
+	res->rcvbuf = DIV_ROUND_UP(READ_ONCE(sk->sk_rcvbuf), PAGE_SIZE);
+	res->sndbuf = min_t(unsigned int, READ_ONCE(sk->sk_sndbuf), SK_RESERVE_SNDBUF);
+	res->mss = SK_RESERVE_MSS;
+	if (sk_is_tcp(sk))
+		res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
+}
+
+/* Called for a device below: then the one above has no say. */
+static int dev_mark(struct net_device *dev, struct netdev_nested_priv *priv)
+{
+	struct sk_reserve_dev *pos = dev_find(dev);
+	bool *known = priv->data;
+
+	*known = true;
+	if (pos)
+		pos->used = true;
+	return 0;
+}
+
+/*
+ * @res->dev and what is below it. A socket that has no route yet, or sends
+ * through a tunnel, may use any device.
+ */
+static void devs_mark(const struct sk_reserve *res)
+{
+	struct net_device *dev = (struct net_device *)res->dev;
+	struct sk_reserve_dev *pos;
+	bool known = false;
+	struct netdev_nested_priv priv = { .data = &known };
+
+	if (res->family != AF_INET && res->family != AF_INET6)
+		return;
+	if (dev) {
+		netdev_walk_all_lower_dev_rcu(dev, dev_mark, &priv);
+		if (dev_find(dev))
+			dev_mark(dev, &priv);
+		known |= !!(dev->flags & IFF_LOOPBACK);
+	}
+	list_for_each_entry(pos, &sk_reserve_devs, list)
+		if (!known)
+			pos->used = true;
+}
+
+static void sum_devs(struct sk_reserve_size *size)
+{
+	struct sk_reserve_dev *pos;
+
+	list_for_each_entry(pos, &sk_reserve_devs, list) {
+		if (!pos->used)
+			continue;
+		size->ring += pos->ring;
+		if (pos->buffer > PAGE_SIZE) {
+			size->jumbo = SK_RESERVE_JUMBO;
+			size->jumbo_size = max(size->jumbo_size, pos->buffer);
+		}
+	}
+}
+
+/*
+ * A clone for each packet that the send queue can hold, however small they are;
+ * a head for each segment that one of its packets is cut into.
+ */
+static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *res)
+{
+	size->ring += res->rcvbuf;
+	size->clones += DIV_ROUND_UP(res->sndbuf, SKB_TRUESIZE(MAX_TCP_HEADER)) +
+			SK_RESERVE_ACKS / 2;
+	size->segments += DIV_ROUND_UP(res->sndbuf, res->mss) + SK_RESERVE_ACKS;
+	size->copies += DIV_ROUND_UP(res->sndbuf, PAGE_SIZE) + 1;
+	size->control++;
+}
+
+static void sum_family(struct sk_reserve_size *size, const struct sk_reserve *res)
+{
+	if (res->family == AF_INET || res->family == AF_INET6)
+		size->frag[0] = SK_RESERVE_FRAG_PAGES;
+	if (res->family == AF_INET6) {
+		size->frag[1] = SK_RESERVE_FRAG_PAGES;
+		size->frag[2] = SK_RESERVE_FRAG_PAGES;
+	}
+}
+
+static void sum_dst_cache(struct sk_reserve_size *size,
+			  struct kmem_cache *cache)
+{
+	unsigned int i;
+
+	for (i = 0; cache && i < SK_RESERVE_DST_CACHES; i++) {
+		if (size->dst_caches[i] == cache)
+			break;
+		if (!size->dst_caches[i]) {
+			size->dst_caches[i] = cache;
+			break;
+		}
+	}
+}
+
+static unsigned long scaled(unsigned long count)
+{
+	return DIV_ROUND_UP(count * READ_ONCE(sk_reserve_scale), 100);
+}
+
+static void size_scale(struct sk_reserve_size *size)
+{
+	unsigned long *count[] = {
+		&size->ring, &size->jumbo, &size->frag[0], &size->frag[1],
+		&size->frag[2], &size->clones, &size->segments, &size->copies,
+		&size->control,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(count); i++)
+		*count[i] = scaled(*count[i]);
+}
+
+/**
+ * sk_reserve_sum - what all sockets need together
+ * @size: the result
+ * @sockets: struct sk_reserve, which do not change meanwhile
+ *
+ * Context: Process. Does not sleep.
+ */
+void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets)
+{
+	const struct sk_reserve *res;
+	struct sk_reserve_dev *pos;
+
+	memset(size, 0, sizeof(*size));
+	if (list_empty(sockets))
+		return;
+	size->control = SK_RESERVE_CONTROL_MIN;
+
+	rcu_read_lock();
+	spin_lock(&sk_reserve_dev_lock);
+	list_for_each_entry(pos, &sk_reserve_devs, list)
+		pos->used = false;
+	list_for_each_entry(res, sockets, list) {
+		devs_mark(res);
+		sum_socket(size, res);
+		sum_family(size, res);
+		sum_dst_cache(size, res->dst_cache);
+	}
+	sum_devs(size);
+	spin_unlock(&sk_reserve_dev_lock);
+	rcu_read_unlock();
+
+	size_scale(size);
+}
+
+/* Demands */
+
+static unsigned int ring_parts(const struct sk_reserve_size *size,
+			       struct mem_reserve_part *parts)
+{
+	parts[0] = (struct mem_reserve_part){ .count = size->ring };
+	parts[1] = (struct mem_reserve_part){ .size = size->jumbo_size,
+					      .count = size->jumbo };
+	return size->jumbo ? 2 : 1;
+}
+
+/* Two buffers may share a page, and a buffer's headers may be in a small head. */
+static unsigned int heads_parts(const struct sk_reserve_size *size,
+				struct mem_reserve_part *parts)
+{
+	unsigned long buffers = size->ring + size->jumbo;
+
+	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_cache,
+					      .count = 2 * buffers };
+	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
+					      .count = buffers };
+	return 2;
+}
+
+static unsigned int sockets_parts(const struct sk_reserve_size *size,
+				  struct mem_reserve_part *parts)
+{
+	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_fclone_cache,
+					      .count = size->clones };
+	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_cache,
+					      .count = size->segments };
+	parts[2] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
+					      .count = size->clones + size->segments };
+	parts[3] = (struct mem_reserve_part){ .count = size->copies };
+	return 4;
+}
+
+static unsigned int control_parts(const struct sk_reserve_size *size,
+				  struct mem_reserve_part *parts)
+{
+	unsigned int i, nr = 3;
+
+	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_cache,
+					      .count = size->control };
+	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
+					      .count = size->control };
+	parts[2] = (struct mem_reserve_part){ .size = SK_RESERVE_NEIGH_SIZE,
+					      .count = size->control };
+	for (i = 0; i < SK_RESERVE_DST_CACHES && size->dst_caches[i]; i++)
+		parts[nr++] = (struct mem_reserve_part){ .cache = size->dst_caches[i],
+							 .count = size->control };
+	return nr;
+}
+
+static unsigned int frag_parts(const struct sk_reserve_size *size,
+			       struct mem_reserve_part *parts, unsigned int kind)
+{
+	parts[0] = (struct mem_reserve_part){ .count = size->frag[kind] };
+	return 1;
+}
+
+#define SK_RESERVE_PARTS	(3 + SK_RESERVE_DST_CACHES)
+
+static int demand_set(enum sk_reserve_node node, const struct sk_reserve_size *size)
+{
+	struct mem_reserve_part parts[SK_RESERVE_PARTS];
+	unsigned int i, nr, used = 0;
+
+	switch (node) {
+	case SK_RESERVE_RING:
+		nr = ring_parts(size, parts);
+		break;
+	case SK_RESERVE_HEADS:
+		nr = heads_parts(size, parts);
+		break;
+	case SK_RESERVE_SOCKETS:
+		nr = sockets_parts(size, parts);
+		break;
+	case SK_RESERVE_CONTROL:
+		nr = control_parts(size, parts);
+		break;
+	default:
+		nr = frag_parts(size, parts, node - SK_RESERVE_FRAG4);
+	}
+	for (i = 0; i < nr; i++)
+		if (parts[i].count)
+			parts[used++] = parts[i];
+	return mem_reserve_parts_set(&sk_reserve_nodes[node], parts, used);
+}
+
+/* What is promised is not taken back while somebody waits for more. */
+static void size_max(struct sk_reserve_size *size,
+		     const struct sk_reserve_size *than)
+{
+	unsigned int i;
+
+	size->ring = max(size->ring, than->ring);
+	size->jumbo = max(size->jumbo, than->jumbo);
+	size->jumbo_size = max(size->jumbo_size, than->jumbo_size);
+	for (i = 0; i < ARRAY_SIZE(size->frag); i++)
+		size->frag[i] = max(size->frag[i], than->frag[i]);
+	size->clones = max(size->clones, than->clones);
+	size->segments = max(size->segments, than->segments);
+	size->copies = max(size->copies, than->copies);
+	size->control = max(size->control, than->control);
+	for (i = 0; i < SK_RESERVE_DST_CACHES; i++)
+		sum_dst_cache(size, than->dst_caches[i]);
+}
+
+static int demand_grow(enum sk_reserve_node node, const struct sk_reserve_size *size)
+{
+	struct sk_reserve_size want = *size;
+
+	size_max(&want, &sk_reserve_now[node]);
+	return demand_set(node, &want);
+}
+
+/**
+ * sk_reserve_grow - promise more
+ * @size: what is needed; no part of what is promised already gets smaller
+ *
+ * Context: Process, under sk_reserve_mutex. Sleeps and reclaims as
+ * mem_reserve_parts_set().
+ * Return: 0, or a negative error: what was promised before is in force.
+ */
+int sk_reserve_grow(const struct sk_reserve_size *size)
+{
+	enum sk_reserve_node node;
+	int err = 0;
+
+	for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++) {
+		err = demand_grow(node, size);
+		if (err)
+			break;
+	}
+	trace_sk_reserve_size(size, err);
+	if (!err) {
+		for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++)
+			size_max(&sk_reserve_now[node], size);
+		return 0;
+	}
+	/* One that is in use by now keeps what it got: no harm in that. */
+	while (node-- > SK_RESERVE_FIRST)
+		demand_set(node, &sk_reserve_now[node]);
+	return err;
+}
+
+/**
+ * sk_reserve_shrink - promise no more than is needed
+ * @size: what is needed
+ *
+ * Never takes memory. A node of which more is in use stays as it is until the
+ * next change.
+ *
+ * Context: Process, under sk_reserve_mutex. Sleeps.
+ */
+void sk_reserve_shrink(const struct sk_reserve_size *size)
+{
+	enum sk_reserve_node node;
+
+	for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++)
+		if (!demand_set(node, size))
+			sk_reserve_now[node] = *size;
+	trace_sk_reserve_size(size, 0);
+}
+
+/* net.core.sock_reserve_scale */
+
+static int scale_min = 10;
+static int scale_max = 1000;
+
+static int sk_reserve_scale_handler(const struct ctl_table *table, int write,
+				    void *buffer, size_t *lenp, loff_t *ppos)
+{
+	unsigned int value = READ_ONCE(sk_reserve_scale);
+	struct ctl_table copy = *table;
+	int err;
+
+	copy.data = &value;
+	err = proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	err = sk_reserve_rescale(&sk_reserve_scale, value);
+	if (err)
+		pr_warn("sock_reserve_scale stays %u: the memory for %u per cent cannot be set aside (%pe)\n",
+			sk_reserve_scale, value, ERR_PTR(err));
+	return err;
+}
+
+static struct ctl_table sk_reserve_sysctls[] = {
+	{
+		.procname	= "sock_reserve_scale",
+		.data		= &sk_reserve_scale,
+		.maxlen		= sizeof(sk_reserve_scale),
+		.mode		= 0644,
+		.proc_handler	= sk_reserve_scale_handler,
+		.extra1		= &scale_min,
+		.extra2		= &scale_max,
+	},
+};
+
+static int __init sk_reserve_nodes_init(void)
+{
+	enum sk_reserve_node node;
+	int err = 0;
+
+	for (node = 0; node < SK_RESERVE_NODES; node++)
+		mem_reserve_init(&sk_reserve_nodes[node],
+				 sk_reserve_tree[node].name);
+	for (node = SK_RESERVE_NETWORK + 1; node < SK_RESERVE_NODES && !err; node++)
+		err = mem_reserve_connect(&sk_reserve_nodes[node],
+					  &sk_reserve_nodes[sk_reserve_tree[node].parent]);
+	return err;
+}
+core_initcall(sk_reserve_nodes_init);
+
+static int __init sk_reserve_devs_init(void)
+{
+	register_net_sysctl(&init_net, "net/core", sk_reserve_sysctls);
+	return register_netdevice_notifier(&sk_reserve_netdev_nb);
+}
+late_initcall(sk_reserve_devs_init);
