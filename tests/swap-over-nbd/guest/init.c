@@ -47,7 +47,6 @@ struct rig_shared *shared;
 
 static int signal_fd = -1;
 static int genl_fd = -1;
-static int nbd_socket = -1;	/* while we are the client ourselves */
 static char sysctls[512];
 static char read_buffer[READ_SIZE] __attribute__((aligned(4096)));
 
@@ -131,6 +130,8 @@ static void option(const char *name, const char *value)
 		{ "role", config.role, sizeof(config.role) },
 		{ "addr", config.addr, sizeof(config.addr) },
 		{ "server", config.server, sizeof(config.server) },
+		{ "addr2", config.addr2, sizeof(config.addr2) },
+		{ "server2", config.server2, sizeof(config.server2) },
 		{ "port", config.port, sizeof(config.port) },
 		{ "force", config.force, sizeof(config.force) },
 		{ "sysctl", sysctls, sizeof(sysctls) },
@@ -262,8 +263,7 @@ static void connect_nbd(void)
 
 	errno = 0;
 	if (config.reconnect) {
-		nbd_socket = nbd_connect(genl_fd, 0);
-		if (nbd_socket < 0)
+		if (nbd_connect(genl_fd, 0))
 			die("the server could not be connected to%s",
 			    kernel_says("sock_reserve: "));
 	} else if (run(argv)) {
@@ -277,8 +277,7 @@ static void disconnect_nbd(void)
 {
 	int ret = nbd_disconnect(genl_fd, 0);
 
-	close(nbd_socket);
-	nbd_socket = -1;
+	nbd_forget();
 	if (ret)
 		die("disconnecting " NBD " returned %d", ret);
 	shared->rescan++;
@@ -485,7 +484,7 @@ static unsigned int work(void)
 	unsigned int killed;
 
 	if (config.reconnect && !beside_fork("nbd", true))
-		nbd_keep(genl_fd, 0, nbd_socket);
+		nbd_keep(genl_fd, 0);
 	beside_start();
 	say("work");
 	workers_start(pids);
@@ -526,6 +525,8 @@ static void client(void)
 
 	if (net_up("eth0", config.addr))
 		die("eth0 could not be brought up");
+	if (config.addr2[0] && net_up("eth1", config.addr2))
+		die("eth1 could not be brought up");
 	genl_fd = nbd_genl_open();
 	if (genl_fd < 0)
 		die("no NBD netlink family");

@@ -27,6 +27,7 @@
 #define EXPORT		"swap"
 #define BLOCK		4096
 #define DEAD_SECONDS	600	/* how long requests wait for another connection */
+#define PATH_SECONDS	5	/* how long for an answer, before the other one is used */
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER	57
@@ -139,8 +140,16 @@ static bool take(int sock, void *data, size_t size)
 	return recv(sock, data, size, MSG_WAITALL) == (ssize_t)size;
 }
 
+/* The connections, which the kernel has as well; the second goes another way. */
+static int socks[2] = { -1, -1 };
+
+static int paths(void)
+{
+	return config.server2[0] ? 2 : 1;
+}
+
 /* A new connection with the export chosen, or -1. */
-static int nbd_open(struct export *export)
+static int nbd_open(int path, struct export *export)
 {
 	struct {
 		uint64_t greeting, option;
@@ -155,7 +164,7 @@ static int nbd_open(struct export *export)
 		.flags = htonl(NBD_CLIENT), .magic = htobe64(NBD_OPTION),
 		.option = htonl(NBD_OPT_EXPORT), .len = htonl(sizeof(EXPORT) - 1),
 	};
-	int sock = net_connect(config.server, config.port);
+	int sock = net_connect(path ? config.server2 : config.server, config.port);
 
 	if (sock < 0)
 		return -1;
@@ -174,42 +183,53 @@ static void message_number(struct message *msg, uint16_t type, uint64_t value)
 	message_attr(msg, type, &value, sizeof(value));
 }
 
-static void message_socket(struct message *msg, int sock)
+static void message_sockets(struct message *msg, const int *from, int count)
 {
 	struct {
 		struct nlattr item, fd;
 		uint32_t value;
-	} one = {
-		.item = { .nla_len = sizeof(one), .nla_type = NBD_SOCK_ITEM | NLA_F_NESTED },
-		.fd = { .nla_len = NLA_HDRLEN + sizeof(one.value), .nla_type = NBD_SOCK_FD },
-		.value = sock,
-	};
+	} list[2];
 
-	message_attr(msg, NBD_ATTR_SOCKETS | NLA_F_NESTED, &one, sizeof(one));
+	for (int i = 0; i < count; i++) {
+		list[i].item.nla_len = sizeof(list[i]);
+		list[i].item.nla_type = NBD_SOCK_ITEM | NLA_F_NESTED;
+		list[i].fd.nla_len = NLA_HDRLEN + sizeof(list[i].value);
+		list[i].fd.nla_type = NBD_SOCK_FD;
+		list[i].value = from[i];
+	}
+	message_attr(msg, NBD_ATTR_SOCKETS | NLA_F_NESTED, list, count * sizeof(list[0]));
 }
 
-/* The socket, which the kernel has as well, or -1. */
+void nbd_forget(void)
+{
+	for (int i = 0; i < 2; i++) {
+		close(socks[i]);
+		socks[i] = -1;
+	}
+}
+
 int nbd_connect(int fd, unsigned int index)
 {
 	uint32_t value = index;
 	struct export export;
 	struct message msg;
-	int sock = nbd_open(&export);
 
-	if (sock < 0)
-		return -1;
+	for (int i = 0; i < paths(); i++) {
+		socks[i] = nbd_open(i, &export);
+		if (socks[i] < 0)
+			return -1;
+	}
 	message_init(&msg, family, NBD_CMD_CONNECT, NBD_GENL_VERSION);
 	message_attr(&msg, NBD_ATTR_INDEX, &value, sizeof(value));
 	message_number(&msg, NBD_ATTR_SIZE_BYTES, be64toh(export.size));
 	message_number(&msg, NBD_ATTR_BLOCK_SIZE_BYTES, BLOCK);
 	message_number(&msg, NBD_ATTR_SERVER_FLAGS, ntohs(export.flags));
 	message_number(&msg, NBD_ATTR_DEAD_CONN_TIMEOUT, DEAD_SECONDS);
-	message_socket(&msg, sock);
-	if (message_talk(fd, &msg)) {
-		close(sock);
-		return -1;
-	}
-	return sock;
+	/* Only where there is another way is it of use to give one up. */
+	if (paths() > 1)
+		message_number(&msg, NBD_ATTR_TIMEOUT, PATH_SECONDS);
+	message_sockets(&msg, socks, paths());
+	return message_talk(fd, &msg);
 }
 
 static int nbd_again(int fd, unsigned int index, int sock)
@@ -219,34 +239,40 @@ static int nbd_again(int fd, unsigned int index, int sock)
 
 	message_init(&msg, family, NBD_CMD_RECONFIGURE, NBD_GENL_VERSION);
 	message_attr(&msg, NBD_ATTR_INDEX, &value, sizeof(value));
-	message_socket(&msg, sock);
+	message_sockets(&msg, &sock, 1);
 	return message_talk(fd, &msg);
 }
 
-static void wait_for_end(int sock)
+/* Which of the connections has ended, whoever it was that ended it. */
+static int wait_for_end(void)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLRDHUP };
+	struct pollfd pfds[2] = {
+		{ .fd = socks[0], .events = POLLRDHUP },
+		{ .fd = socks[1], .events = POLLRDHUP },
+	};
 
-	while (poll(&pfd, 1, -1) != 1)
+	while (poll(pfds, paths(), -1) <= 0)
 		;
+	return pfds[0].revents ? 0 : 1;
 }
 
 /*
- * Looks after the connection for good. It is what swap waits for, and says so
+ * Looks after the connections for good. It is what swap waits for, and says so
  * to the kernel, as every program that swap waits for should.
  */
-void nbd_keep(int fd, unsigned int index, int sock)
+void nbd_keep(int fd, unsigned int index)
 {
 	struct export export;
+	int path;
 
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	for (;;) {
-		wait_for_end(sock);
-		close(sock);
-		while ((sock = nbd_open(&export)) < 0)
+		path = wait_for_end();
+		close(socks[path]);
+		while ((socks[path] = nbd_open(path, &export)) < 0)
 			usleep(500 * 1000);
 		/* Refused until the kernel has seen the end of the old one. */
-		while (nbd_again(fd, index, sock))
+		while (nbd_again(fd, index, socks[path]))
 			usleep(200 * 1000);
 		say("reconnected");
 	}

@@ -21,6 +21,8 @@ struct rig_config {
 	char role[16];		/* client, server, module or probe */
 	char addr[64];		/* our IPv4 address; the prefix is 24 bits */
 	char server[64];
+	char addr2[64];		/* of the second interface, if there is one */
+	char server2[64];	/* the same server, by way of that */
 	char port[16];
 	char force[16];		/* hang, panic, oom, corrupt: tests of the rig */
 	char kind[16];		/* of the passes: mixed, random or readwrite */
@@ -69,7 +71,8 @@ int net_connect(const char *addr, const char *port);
 int nbd_genl_open(void);
 int nbd_disconnect(int fd, unsigned int index);
 int nbd_connect(int fd, unsigned int index);
-void nbd_keep(int fd, unsigned int index, int sock) __attribute__((noreturn));
+void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
+void nbd_forget(void);
 
 /* beside.c */
 void beside_start(void);

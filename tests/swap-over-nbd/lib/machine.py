@@ -17,7 +17,8 @@ from pathlib import Path
 from .errors import RigError
 from .procs import Child, tool
 
-MAC = {"client": "52:54:00:72:69:67", "server": "52:54:00:73:72:76"}
+MAC = {"client": "52:54:00:72:69:67", "server": "52:54:00:73:72:76",
+       "second": "52:54:00:72:69:68"}
 CHANNELS = ("signal", "data", "qmp")
 ARGS = "console=ttyS0 panic=-1 oops=panic sysrq_always_enabled=1 mitigations=off"
 
@@ -35,6 +36,7 @@ class Spec:
     netdev: str = "user,id=n0,ipv6=off"
     flood: bool = False
     hotplug: bool = False
+    netdev2: str = ""
     disk_mb: int = 0
     args: dict[str, str] = field(default_factory=dict)
     append: str = ""
@@ -150,9 +152,14 @@ class Machine:
             return []
         argv = ["-netdev", spec.netdev]
         if spec.hotplug:
-            argv += ["-device", "pcie-root-port,id=slot,chassis=1"]
+            # The second card keeps its place behind the first, and so its name.
+            argv += ["-device", "pcie-root-port,id=plug,chassis=1",
+                     "-device", "pcie-root-port,id=other,chassis=2"]
         argv += ["-device", ",".join(f"{key}={value}" if key != "driver" else value
                                      for key, value in self.nic().items())]
+        if spec.netdev2:
+            argv += ["-netdev", spec.netdev2,
+                     "-device", f"{spec.nic},netdev=n1,mac={MAC['second']},bus=other"]
         if spec.flood:
             argv += ["-chardev", f"socket,id=flood,path={self.path('flood')},server=on,wait=off",
                      "-object", "filter-redirector,id=flood0,netdev=n0,queue=tx,indev=flood"]
@@ -162,7 +169,7 @@ class Machine:
         """The card, as the command line and QMP want to have it."""
         spec = self.spec
         card = {"driver": spec.nic, "netdev": "n0", "mac": MAC[spec.role], "id": "nic"}
-        return {**card, "bus": "slot"} if spec.hotplug else card
+        return {**card, "bus": "plug"} if spec.hotplug else card
 
     # -- talking --------------------------------------------------------------
 

@@ -21,11 +21,15 @@ from .traffic import GuestFlood, HostFlood, sent
 BOOT_STALL = 60     # the console says nothing more
 BOOT_HARD = 240
 SETUP_STALL = 90    # between boot and the first page
+SETTLE_STALL = 90   # the guest waits up to 45 s for its memory to come back, in silence
 EVERY = 5           # seconds between lines of progress
 PAIR_ADDRESS = "10.0.9.1"
 SINGLE_ADDRESS = "10.0.2.15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
 QUIET = (20, 35)    # compared where there is no flood, in seconds of work
+# Where a card is unplugged, there is another way to the same server.
+SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
+SECOND_NET = "user,id=n1,net=10.0.3.0/24,ipv6=off"
 READER_PORT = 7     # in the guest
 DISK_MB = 256       # read beside the work: more than the guest can keep
 
@@ -137,11 +141,14 @@ class Run:
                            ("readers", scenario.traffic.connections if scenario.traffic else 0)):
             if value:
                 args[key] = str(value)
+        hotplug = any(fault.action == "unplug" for fault in scenario.faults)
+        if hotplug:
+            args |= SECOND
         initrd = "empty" if scenario.force == "boot" else "client"
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
                     memory_mb=scenario.memory_mb, cpus=scenario.cpus, accel=self.settings.accel,
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
-                    hotplug=any(fault.action == "unplug" for fault in scenario.faults),
+                    hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
                     disk_mb=DISK_MB if "cache" in work.pressure else 0, args=args,
                     append=f"{scenario.append} {self.settings.append}".strip())
 
@@ -345,7 +352,10 @@ class Run:
             self._hang(f"not done after {self.scenario.limits.hard:.0f} s")
         else:
             since = max(self.advanced, self.flood_until, self.fault_until)
-            if now - since > self.scenario.limits.stall:
+            stall = self.scenario.limits.stall
+            if self.stage == "disconnected":
+                stall = max(stall, SETTLE_STALL)
+            if now - since > stall:
                 self._hang(f"no page moved for {now - self.advanced:.0f} s"
                            + (f", {now - self.flood_until:.0f} s of them after the end of the flood"
                               if self.flood_until else ""))
@@ -409,7 +419,6 @@ class Run:
         gone = any(event["event"] == "DEVICE_DELETED" and event["data"].get("device") == "nic"
                    for event in self.machine.events)
         if not gone:
-            self.fault_until = time.monotonic() + 1
             self._later(1, self._plug)
             return
         self.machine.qmp("device_add", **self.machine.nic())
