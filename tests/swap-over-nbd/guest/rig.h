@@ -43,6 +43,8 @@ struct rig_shared {
 	volatile uint64_t pages[RIG_MAX_PROCS];
 	volatile uint64_t bad[RIG_MAX_PROCS];
 	volatile uint32_t rescan;	/* look for reserve nodes again */
+	uint32_t filled;		/* processes that have been through their memory once */
+	volatile uint64_t end;		/* ms, when their time is up */
 };
 
 extern struct rig_config config;

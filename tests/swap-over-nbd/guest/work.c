@@ -85,8 +85,8 @@ struct work {
 	unsigned long npages;
 	uint16_t *written;	/* of each page: the pass that wrote it and 1, or 0 */
 	unsigned int proc, pass;
-	unsigned long end;	/* ms; 0: to the end of the pass */
 	bool linear, writes;
+	bool cut;		/* when time is up */
 };
 
 static bool page_check(const struct work *work, unsigned long page)
@@ -95,6 +95,18 @@ static bool page_check(const struct work *work, unsigned long page)
 	uint16_t by = work->written[page];
 
 	return !by || page_good(words, page_key(work->proc, by - 1, page));
+}
+
+/* It runs from when the last process has filled its memory. */
+static void filled(void)
+{
+	if (__atomic_add_fetch(&shared->filled, 1, __ATOMIC_SEQ_CST) == config.procs)
+		shared->end = now_ms() + config.seconds * 1000UL;
+}
+
+static bool time_is_up(void)
+{
+	return !config.seconds || (shared->end && now_ms() >= shared->end);
 }
 
 /* One pass over all pages, or as much of it as there is time for. */
@@ -108,7 +120,7 @@ static void work_pass(struct work *work)
 		unsigned long page = order_next(&order, work->npages);
 		uint64_t *words = (uint64_t *)(work->mem + page * RIG_PAGE);
 
-		if (work->end && now_ms() >= work->end)
+		if (work->cut && time_is_up())
 			return;
 		if (!page_check(work, page))
 			shared->bad[work->proc]++;
@@ -151,10 +163,13 @@ static void *memory(unsigned long size)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
-/* As many passes as asked for, and for as long; one more only checks. */
+/*
+ * As many passes as asked for, and for as long after the first, which fills the
+ * memory; one more only checks.
+ */
 int work_run(unsigned int proc)
 {
-	unsigned long size = config.mb * 1024UL * 1024, end = now_ms() + config.seconds * 1000UL;
+	unsigned long size = config.mb * 1024UL * 1024;
 	struct work work = { .npages = size / RIG_PAGE, .proc = proc };
 	bool last;
 
@@ -163,12 +178,13 @@ int work_run(unsigned int proc)
 	if (!work.mem || !work.written)
 		return 2;
 	do {
-		last = work.pass >= config.passes && now_ms() >= end;
+		last = work.pass >= config.passes && time_is_up();
 		work.linear = goes_in_order(proc, work.pass, last);
 		work.writes = !last && (!work.pass || !only_reads(proc));
-		work.end = !last && work.pass && config.seconds ? end : 0;
+		work.cut = !last && work.pass && config.seconds;
 		work_pass(&work);
-		work.pass++;
+		if (!work.pass++)
+			filled();
 	} while (!last);
 	return shared->bad[proc] ? 1 : 0;
 }

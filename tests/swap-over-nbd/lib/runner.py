@@ -26,12 +26,14 @@ EVERY = 5           # seconds between lines of progress
 PAIR_ADDRESS = "10.0.9.1"
 SINGLE_ADDRESS = "10.0.2.15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
-QUIET = (20, 35)    # compared where there is no flood, in seconds of work
+QUIET = (12, 27)    # compared where there is no flood
 # Where a card is unplugged, there is another way to the same server.
 SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
 SECOND_NET = "user,id=n1,net=10.0.3.0/24,ipv6=off"
 READER_PORT = 7     # in the guest
 DISK_MB = 256       # read beside the work: more than the guest can keep
+
+PAGES_PER_MB = 256
 
 # QEMU's emulation may run a stale breakpoint after another CPU has patched the
 # kernel's text and taken it away. No kernel does: such a run counts for nothing.
@@ -71,6 +73,7 @@ class Run:
         self.stage = "boot"
         self.begin = self.advanced = self.staged = time.monotonic()
         self.work_at = self.done_at = self.flood_until = self.fault_until = 0.0
+        self.begun_at = self.begun = 0.0
         self.said = 0.0
         self.mark = -1
         self.forwarded = 0
@@ -217,6 +220,12 @@ class Run:
 
     def _on_work(self, _: str) -> None:
         self.work_at = time.monotonic()
+        if not self.scenario.fill_first:
+            self._begin()
+
+    def _begin(self) -> None:
+        """From here on flood and faults are counted."""
+        self.begun_at, self.begun = time.monotonic(), self.series.last().get("t", 0) / 1000
         traffic = self.scenario.traffic
         if traffic:
             self._later(traffic.start, self._start_flood)
@@ -231,7 +240,7 @@ class Run:
             self._later(fault.at, do)
             if fault.seconds:
                 self._later(fault.at + fault.seconds, undo)
-            self.fault_until = max(self.fault_until, self.work_at + fault.at + fault.seconds)
+            self.fault_until = max(self.fault_until, self.begun_at + fault.at + fault.seconds)
 
     def _on_workdone(self, _: str) -> None:
         self.done_at = time.monotonic()
@@ -249,8 +258,7 @@ class Run:
         start, end = out.flood_start, out.flood_end
         if not end:
             # The same stretches where there was no flood say how much they vary by themselves.
-            begun = self.series.last().get("t", 0) / 1000 - (self.done_at - self.work_at)
-            start, end = (begun + seconds for seconds in QUIET)
+            start, end = (self.begun + seconds for seconds in QUIET)
         if self.series.last().get("t", 0) < 1000 * (end + COMPARED + 1):
             return
         before = self.series.swapped(start - COMPARED, start)
@@ -322,6 +330,10 @@ class Run:
             if key.endswith(".peak"):
                 path = key.removesuffix(".peak")
                 self.outcome.peak(path, value, row.get(f"{path}.limit", 0))
+        work = self.scenario.workload
+        if (self.scenario.fill_first and not self.begun_at and self.stage == "work"
+                and row.get("pages", 0) >= work.processes * work.mb * PAGES_PER_MB):
+            self._begin()
         if row.get("oom") and self.stage == "work":
             self.outcome.set("oom", f"the OOM killer killed {row['oom']} processes")
             raise Finished
@@ -435,7 +447,7 @@ class Run:
         row, work = self.series.last(), self.scenario.workload
         text = f"{self.outcome.name}: {now - self.begin:.0f} s, {self.stage}"
         if row:
-            total = work.processes * work.mb * 256 * (work.passes + 1)
+            total = work.processes * work.mb * PAGES_PER_MB * (work.passes + 1)
             done = f"{row.get('pages', 0)} pages" if work.seconds else \
                 f"{100 * row.get('pages', 0) / total:.0f} %"
             text += (f", {done}, free {row.get('free', 0)} kB, "

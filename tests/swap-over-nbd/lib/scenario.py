@@ -36,7 +36,7 @@ class Workload:
     processes: int = 8
     mb: int = 32
     passes: int = 2
-    seconds: int = 0        # further passes until then, the last of them cut short
+    seconds: int = 0        # further passes so long after the first, the last cut short
     kind: str = "mixed"     # of KINDS
     pressure: tuple[str, ...] = ()
 
@@ -100,6 +100,7 @@ class Scenario:
     cpus: int = 2
     nic: str = "virtio-net-pci"
     mtu: int = 0
+    fill_first: bool = False    # flood and faults count from when all memory is in use
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
     disturb: tuple[str, ...] = ()
