@@ -20,6 +20,9 @@ struct net_device;
 /* Bytes of a socket's send queue that come from the reserve if need be */
 #define SK_RESERVE_SNDBUF	SZ_64K
 
+/* Bytes of a socket's receive queue with which it may wait for what is missing */
+#define SK_RESERVE_OFO		SZ_32K
+
 /* Where fragments wait for others */
 enum sk_reserve_frag {
 	SK_RESERVE_IPV4,
@@ -44,6 +47,7 @@ bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
 struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp,
 				  int flags);
 void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp, int flags);
+void __sk_reserve_tx_renew(const struct sock *sk, struct page_frag *pfrag);
 bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag);
 void *__sk_reserve_dst(struct kmem_cache *cache);
 void *__sk_reserve_neigh(size_t size);
@@ -64,15 +68,14 @@ static inline bool sk_reserve_active(void)
  * sk_reserve_keeps - does a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
  *
- * Every packet with such a head is marked pfmemalloc.
+ * The mark does not tell: TCP takes it off what it sends.
  *
  * Context: Any.
  * Return: true if @skb must be freed instead.
  */
 static inline bool sk_reserve_keeps(const struct sk_buff *skb)
 {
-	return static_branch_unlikely(&slab_reserve_key) &&
-	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
+	return slab_reserve_object(skb);
 }
 
 #else
@@ -116,6 +119,9 @@ static inline void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp,
 {
 	return NULL;
 }
+
+static inline void __sk_reserve_tx_renew(const struct sock *sk,
+					 struct page_frag *pfrag) { }
 
 static inline bool __sk_reserve_tx_refill(const struct sock *sk,
 					  struct page_frag *pfrag)
@@ -267,21 +273,22 @@ static inline gfp_t sk_reserve_gfp(gfp_t gfp)
 }
 
 /**
- * sk_reserve_tx_gfp - may a socket have emergency memory to send more?
+ * sk_reserve_tx_gfp - may a socket draw on the reserve to send more?
  * @sk: the socket
  * @gfp: of the request
  *
  * Each is promised so much of a send queue. What is in it already will be
- * acknowledged, and there is room again.
+ * acknowledged, and there is room again. Beyond that it has what it had
+ * without a reserve: in reclaim, what is below the watermarks.
  *
  * Context: Any; the socket's lock is held.
- * Return: @gfp, without emergency memory if the socket has its share.
+ * Return: @gfp, without %__GFP_MEMALLOC if the socket has its share.
  */
 static inline gfp_t sk_reserve_tx_gfp(const struct sock *sk, gfp_t gfp)
 {
 	if (sk_reserve_active() && gfp & __GFP_MEMALLOC &&
 	    READ_ONCE(sk->sk_wmem_queued) > SK_RESERVE_SNDBUF)
-		return (gfp & ~__GFP_MEMALLOC) | __GFP_NOMEMALLOC;
+		return gfp & ~__GFP_MEMALLOC;
 	return gfp;
 }
 
@@ -321,6 +328,14 @@ static inline bool sk_reserve_head_frag(const void *data, bool pfmemalloc)
 	       !folio_test_large(virt_to_folio(data));
 }
 
+/* See __sk_reserve_tx_renew(). */
+static inline void sk_reserve_tx_renew(const struct sock *sk,
+				       struct page_frag *pfrag)
+{
+	if (sk_reserve_active() && pfrag->page && page_is_pfmemalloc(pfrag->page))
+		__sk_reserve_tx_renew(sk, pfrag);
+}
+
 /* See __sk_reserve_tx_refill(). */
 static inline bool sk_reserve_tx_refill(const struct sock *sk,
 					struct page_frag *pfrag)
@@ -358,11 +373,25 @@ static inline unsigned int sk_reserve_enter(const struct sock *sk)
 	return memalloc_noreclaim_save();
 }
 
-/* What sk_reserve_enter() returned tells: the static key may have changed. */
-static inline void sk_reserve_leave(unsigned int noreclaim)
+/**
+ * sk_reserve_enter_dev - begin to stop and start a device
+ *
+ * Nothing is received meanwhile: reclaim that writes by way of the device
+ * would wait for ever.
+ *
+ * Context: Process.
+ * Return: for sk_reserve_leave().
+ */
+static inline unsigned int sk_reserve_enter_dev(void)
 {
-	if (unlikely(noreclaim))
-		memalloc_noreclaim_restore(noreclaim);
+	return sk_reserve_active() ? memalloc_noio_save() : 0;
+}
+
+/* What sk_reserve_enter() returned tells: the static key may have changed. */
+static inline void sk_reserve_leave(unsigned int flags)
+{
+	if (unlikely(flags))
+		memalloc_flags_restore(flags);
 }
 
 /* See __sk_reserve_enter_queue(). */
@@ -385,11 +414,41 @@ static inline bool sk_reserve_may_park(const struct sk_buff *skb)
 	return !sk_reserve_active() || !skb_pfmemalloc(skb);
 }
 
-/* See __sk_reserve_may_forward(). */
-static inline bool sk_reserve_may_forward(const struct net *net,
-					  const struct sk_buff *skb)
+/**
+ * sk_reserve_may_send - may a packet be sent by a device?
+ * @dev: the device
+ * @skb: the packet
+ *
+ * Not one that was received in emergency memory and is now sent on, by a
+ * bridge, a router or a redirection, unless a SOCK_MEMALLOC socket of another
+ * namespace may be behind it.
+ *
+ * Context: Any.
+ * Return: false if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
+ */
+static inline bool sk_reserve_may_send(const struct net_device *dev,
+				       const struct sk_buff *skb)
 {
-	return sk_reserve_may_park(skb) || __sk_reserve_may_forward(net);
+	return sk_reserve_may_park(skb) || !skb->skb_iif ||
+	       __sk_reserve_may_forward(dev_net(dev));
+}
+
+/**
+ * sk_reserve_may_queue_ofo - may a packet wait for what comes before it?
+ * @sk: the TCP socket that got it
+ * @skb: the packet
+ *
+ * What is missing must be received too: a socket does not fill the rings with
+ * what it cannot read.
+ *
+ * Context: Softirq, or the socket is owned.
+ * Return: false if @skb is to be dropped.
+ */
+static inline bool sk_reserve_may_queue_ofo(const struct sock *sk,
+					    const struct sk_buff *skb)
+{
+	return sk_reserve_may_park(skb) ||
+	       atomic_read(&sk->sk_rmem_alloc) < SK_RESERVE_OFO;
 }
 
 /* See __sk_reserve_wanted(). */

@@ -229,6 +229,23 @@ EXPORT_SYMBOL_GPL(sk_reserve_dev_pages);
 /* What is sent */
 
 /**
+ * __sk_reserve_tx_renew - give a page of the reserve back, if there is another
+ * @sk: the socket
+ * @pfrag: its page fragment
+ *
+ * Context: Any but NMI; the socket's lock is held.
+ */
+void __sk_reserve_tx_renew(const struct sock *sk, struct page_frag *pfrag)
+{
+	struct page *page = alloc_page(sk_reserve_gfp(sk->sk_allocation));
+
+	if (!page)
+		return;
+	put_page(pfrag->page);
+	page_frag_start(pfrag, page);
+}
+
+/**
  * __sk_reserve_tx_refill - a page for what a socket copies in order to send it
  * @sk: the socket
  * @pfrag: its page fragment, which has no page
@@ -241,10 +258,11 @@ bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag)
 	struct page *page = NULL;
 
 	/* The task's own fragment may serve other sockets next. */
-	if (!(sk_reserve_tx_gfp(sk, sk->sk_allocation) & __GFP_MEMALLOC) ||
-	    sk->sk_use_task_frag)
+	if (!(sk->sk_allocation & __GFP_MEMALLOC) || sk->sk_use_task_frag)
 		return false;
-	page = mem_reserve_draw_page(sk_reserve_node(SOCKETS), SK_RESERVE_GFP);
+	if (sk_reserve_tx_gfp(sk, sk->sk_allocation) & __GFP_MEMALLOC)
+		page = mem_reserve_draw_page(sk_reserve_node(SOCKETS),
+					     SK_RESERVE_GFP);
 	if (!page)
 		page = alloc_page((sk->sk_allocation & ~__GFP_DIRECT_RECLAIM) |
 				  __GFP_NOWARN);
@@ -358,7 +376,11 @@ static bool tcp4_is_ours(struct net *net, const struct sk_buff *skb,
 /* A tunnel's packets are looked at again when they are out of it. */
 static bool udp_is_ours(struct sock *sk)
 {
-	return sk && (sk_is_ours(sk) || READ_ONCE(udp_sk(sk)->encap_type));
+	int encap = sk ? READ_ONCE(udp_sk(sk)->encap_type) : 0;
+
+	if (!sk)
+		return false;
+	return sk_is_ours(sk) || (encap && encap != UDP_ENCAP_RXRPC);
 }
 
 static bool udp4_is_ours(struct net *net, struct sk_buff *skb,
@@ -444,6 +466,7 @@ static bool udp6_is_ours(struct net *net, const struct sk_buff *skb,
 static bool icmp6_is_ours(u8 type)
 {
 	return type == ICMPV6_DEST_UNREACH || type == ICMPV6_PKT_TOOBIG ||
+	       type == ICMPV6_MGM_QUERY ||	/* switches forget otherwise */
 	       (type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT);
 }
 

@@ -58,7 +58,6 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
  * @dst_cache: what its routes are allocated from, %NULL if it has none
  * @family: AF_*
  * @protocol: IPPROTO_*
- * @rcvbuf: pages for its receive buffer
  * @sndbuf: bytes of its send queue that are promised
  * @mss: bytes of a segment
  */
@@ -71,14 +70,13 @@ struct sk_reserve {
 	struct kmem_cache *dst_cache;
 	unsigned short family;
 	unsigned short protocol;
-	unsigned long rcvbuf;
 	unsigned int sndbuf;
 	unsigned int mss;
 };
 
 /**
  * struct sk_reserve_size - how much is needed in all
- * @ring: pages of receive rings and sockets' receive buffers
+ * @ring: pages of receive rings, and of what sockets keep of it
  * @jumbo: receive buffers of more than a page
  * @jumbo_size: bytes of such a buffer
  * @frag: by kind of fragment queue: pages

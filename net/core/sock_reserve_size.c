@@ -239,8 +239,7 @@ void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
 		res->dst_cache = dst->ops->kmem_cachep;
 	}
 	rcu_read_unlock();
-	res->rcvbuf = DIV_ROUND_UP(READ_ONCE(sk->sk_rcvbuf), PAGE_SIZE);
-	res->sndbuf = min_t(unsigned int, READ_ONCE(sk->sk_sndbuf), SK_RESERVE_SNDBUF);
+	res->sndbuf = SK_RESERVE_SNDBUF;
 	res->mss = SK_RESERVE_MSS;
 	if (sk_is_tcp(sk))
 		res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
@@ -303,7 +302,8 @@ static void sum_devs(struct sk_reserve_size *size)
  */
 static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *res)
 {
-	size->ring += res->rcvbuf;
+	/* However small the packets are that wait for others: a page to each */
+	size->ring += DIV_ROUND_UP(SK_RESERVE_OFO, SKB_TRUESIZE(1)) + 1;
 	size->clones += DIV_ROUND_UP(res->sndbuf, SKB_TRUESIZE(MAX_TCP_HEADER)) +
 			SK_RESERVE_ACKS / 2;
 	size->segments += DIV_ROUND_UP(res->sndbuf, res->mss) + SK_RESERVE_ACKS;
