@@ -100,17 +100,30 @@ class Table:
         return [self._cell(row, {}) for row in rows]
 
 
+def digest_of(image: bytes) -> str:
+    return hashlib.sha256(image).hexdigest()[:8]
+
+
 @cache
 def image_digest(image: Path) -> str:
-    return hashlib.sha256(image.read_bytes()).hexdigest()[:8]
+    return digest_of(image.read_bytes())
 
 
-def kernels(chosen: list[Kernel]) -> list[Kernel]:
+def kept_apart(chosen: list[Kernel], out: Path) -> list[Kernel]:
+    """Copies, so that a build does not change a kernel under its runs."""
     labels = Counter(kernel.label for kernel in chosen)
     for label, count in labels.items():
         if count > 1:
             raise RigError(f"two kernels are called '{label}': give each a label of its own")
-    return chosen
+    copies = []
+    for kernel in chosen:
+        image, config = kernel.image.read_bytes(), (kernel.dir / "config").read_bytes()
+        copy = Kernel(kernel.label, out / f"{kernel.label}-{digest_of(image)}" / "kernel")
+        copy.dir.mkdir(parents=True, exist_ok=True)
+        copy.image.write_bytes(image)
+        (copy.dir / "config").write_bytes(config)
+        copies.append(copy)
+    return copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +281,7 @@ class Matrix:
 
 def anonymous(wait: str) -> str:
     """Without the tasks that happened to be there: 'kswapd0/35: a <- b' is 'a <- b'."""
-    return re.sub(r"held by (\S+?)/\d+ ", r"held by \1 ", wait.partition(": ")[2])
+    return re.sub(r"held by ([a-z]+)\S*/\d+ ", r"held by a \1 ", wait.partition(": ")[2])
 
 
 def verdicts(results: list[Outcome]) -> str:
