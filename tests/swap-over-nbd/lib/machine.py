@@ -134,7 +134,7 @@ class Machine:
         argv += self._chardev("qmp") + ["-mon", "chardev=qmp,mode=control"]
         if spec.disk_mb:
             # Of zeroes, which cost the host nothing.
-            argv += ["-blockdev", f"null-co,node-name=disk,size={spec.disk_mb}M,read-zeroes=on",
+            argv += ["-blockdev", f"null-co,node-name=disk,size={spec.disk_mb << 20},read-zeroes=on",
                      "-device", "virtio-blk-pci,drive=disk"]
         return argv + self._network()
 
