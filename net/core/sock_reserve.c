@@ -795,31 +795,29 @@ void sk_reserve_resize(void)
 }
 
 /**
- * sk_reserve_rescale - change the scale of all demands
- * @scale: where it is kept
- * @value: per cent
+ * sk_reserve_set_scale - change the scale of all demands
+ * @scale: per cent
  *
  * Context: Process. Sleeps and reclaims.
- * Return: 0, or a negative error: @scale is what it was then.
+ * Return: 0, or a negative error: the old scale is in force then.
  */
-int sk_reserve_rescale(unsigned int *scale, unsigned int value)
+int sk_reserve_set_scale(unsigned int scale)
 {
+	unsigned int old = sk_reserve_scale;
 	struct sk_reserve_size size;
-	unsigned int old;
 	int err = 0;
 
 	guard(mutex)(&sk_reserve_mutex);
 
-	old = *scale;
-	*scale = value;
-	if (sk_reserve_node(NETWORK)->parent) {
-		sk_reserve_wish(&size);
-		err = sk_reserve_grow(&size);
-		if (err)
-			*scale = old;
-		else
-			sk_reserve_resize();
-	}
+	WRITE_ONCE(sk_reserve_scale, scale);
+	if (!sk_reserve_node(NETWORK)->parent)
+		return 0;
+	sk_reserve_wish(&size);
+	err = sk_reserve_grow(&size);
+	if (err)
+		WRITE_ONCE(sk_reserve_scale, old);
+	else
+		sk_reserve_resize();
 	return err;
 }
 
@@ -864,3 +862,7 @@ void sk_reserve_forget(const struct net_device *dev)
 			pos->dev = NULL;
 	spin_unlock(&sk_reserve_lock);
 }
+
+#ifdef CONFIG_MEM_RESERVE_KUNIT_TEST
+#include "sock_reserve_kunit.c"
+#endif

@@ -103,7 +103,9 @@ void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets);
 int sk_reserve_grow(const struct sk_reserve_size *size);
 void sk_reserve_shrink(const struct sk_reserve_size *size);
 
-int sk_reserve_rescale(unsigned int *scale, unsigned int value);
+extern unsigned int sk_reserve_scale;
+
+int sk_reserve_set_scale(unsigned int scale);
 void sk_reserve_forget(const struct net_device *dev);
 
 #endif /* _NET_CORE_SOCK_RESERVE_H */

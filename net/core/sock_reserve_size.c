@@ -69,7 +69,7 @@ static DEFINE_SPINLOCK(sk_reserve_dev_lock);
 static LIST_HEAD(sk_reserve_devs);
 
 /* Per cent of what is computed: changed under sk_reserve_mutex */
-static unsigned int sk_reserve_scale = 100;
+unsigned int sk_reserve_scale = 100;
 
 /* What each node promises now, under sk_reserve_mutex */
 static struct sk_reserve_size sk_reserve_now[SK_RESERVE_NODES];
@@ -570,7 +570,7 @@ static int sk_reserve_scale_handler(const struct ctl_table *table, int write,
 	err = proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
 	if (err || !write)
 		return err;
-	err = sk_reserve_rescale(&sk_reserve_scale, value);
+	err = sk_reserve_set_scale(value);
 	if (err)
 		pr_warn("sock_reserve_scale stays %u: the memory for %u per cent cannot be set aside (%pe)\n",
 			sk_reserve_scale, value, ERR_PTR(err));
