@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from . import jobs, report
+from . import jobs, procs, report
 from .errors import RigError
 from .outcome import Outcome
 from .paths import RIG, shown
@@ -162,7 +162,7 @@ class Item:
             return self.skip(self.cell.absent)
         own = Settings(**{**vars(settings), "out": self.place(settings.out)})
         result = run_one(self.cell.scenario, self.kernel, self.seed, own, report.note)
-        if self.folder(settings.out).exists():
+        if self.folder(settings.out).exists() and not procs.closing():
             self.sign(settings.out)
         return result
 

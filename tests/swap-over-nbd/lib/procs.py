@@ -45,6 +45,11 @@ def tool(name: str) -> str:
     return found
 
 
+def closing() -> bool:
+    """What ends now does so because of us."""
+    return _closing
+
+
 def _refuse_if_closing() -> None:
     if _closing:
         raise RigError("the rig is ending")
