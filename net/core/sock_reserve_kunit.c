@@ -106,14 +106,21 @@ static void hog_slabs(void **objects, unsigned int nr, struct kmem_cache *s)
 	}
 }
 
-static void hog_free(struct sk_reserve_test *t)
+static void hog_free_some(struct sk_reserve_test *t, unsigned long nr)
 {
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, &t->hog, lru) {
+		if (!nr--)
+			break;
 		list_del(&page->lru);
 		__free_page(page);
 	}
+}
+
+static void hog_free(struct sk_reserve_test *t)
+{
+	hog_free_some(t, ULONG_MAX);
 }
 
 static unsigned long all_usage(void)
@@ -239,6 +246,8 @@ static void sk_reserve_test_refused(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM,
 						       IPPROTO_TCP, &sock[i]), 0);
 	hog_all(t);
+	/* For small objects, and far from a pageblock */
+	hog_free_some(t, 256);
 	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(1000), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, sk_reserve_scale, 100U);
 	KUNIT_EXPECT_EQ(test, network->pages.limit, limit);
@@ -482,6 +491,9 @@ static void sk_reserve_test_wanted(struct kunit *test)
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
 	struct sk_buff *skb;
 
+	rtnl_lock();
+	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	rtnl_unlock();
 	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	KUNIT_ASSERT_EQ(test, kernel_bind(t->sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
