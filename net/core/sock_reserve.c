@@ -63,6 +63,8 @@
 
 #include "sock_reserve.h"
 
+#define SK_RESERVE_GFP	(GFP_ATOMIC | __GFP_NOWARN)
+
 /* Is the subtree connected? */
 DEFINE_STATIC_KEY_FALSE(sk_reserve_key);
 EXPORT_SYMBOL_GPL(sk_reserve_key);
@@ -81,9 +83,13 @@ static LIST_HEAD(sk_reserves);
 static struct net *sk_reserve_net;
 
 static void sk_reserve_resize_fn(struct work_struct *work);
-static DECLARE_WORK(sk_reserve_resize_work, sk_reserve_resize_fn);
+static DECLARE_DELAYED_WORK(sk_reserve_resize_work, sk_reserve_resize_fn);
 
-#define SK_RESERVE_GFP	(GFP_ATOMIC | __GFP_NOWARN)
+/*
+ * A connection that breaks lets go of its share, and is made again. Longer than
+ * NVMe/TCP waits before it tries.
+ */
+#define SK_RESERVE_LINGER	(15 * HZ)
 
 /* Receive buffers */
 
@@ -166,7 +172,7 @@ struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp, int flags
 
 	if (payer)
 		skb = kmem_cache_alloc_reserve(payer, cache, SK_RESERVE_GFP);
-	if (!skb && !(flags & SKB_ALLOC_RX))
+	if (!skb && gfp & __GFP_MEMALLOC && !(flags & SKB_ALLOC_RX))
 		skb = kmem_cache_alloc(cache, gfp & ~GFP_DMA);
 	return skb;
 }
@@ -336,18 +342,33 @@ static bool sk_is_ours(struct sock *sk)
 	return sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);
 }
 
-/**
- * __sk_reserve_may_forward - may a packet in emergency memory be sent on?
- * @net: where it is
- *
- * Context: Any.
- * Return: true if a SOCK_MEMALLOC socket of another namespace may be behind it.
- */
-bool __sk_reserve_may_forward(const struct net *net)
+/* Are there SOCK_MEMALLOC sockets in another namespace? */
+static bool may_forward(const struct net *net)
 {
 	return READ_ONCE(sk_reserve_net) != net;
 }
-EXPORT_SYMBOL_GPL(__sk_reserve_may_forward);
+
+/* An ifb gives back what it gets. */
+static bool dev_is_ifb(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "ifb");
+}
+
+/**
+ * __sk_reserve_may_send - may a packet in emergency memory be sent on?
+ * @dev: the device
+ * @skb: the packet, which was received
+ *
+ * Context: Any.
+ * Return: true if a SOCK_MEMALLOC socket of another namespace may be behind
+ * @dev, or the packet comes back from there.
+ */
+bool __sk_reserve_may_send(const struct net_device *dev,
+			   const struct sk_buff *skb)
+{
+	return may_forward(dev_net(dev)) ||
+	       (skb_is_redirected(skb) && dev_is_ifb(dev));
+}
 
 #ifdef CONFIG_INET
 
@@ -401,6 +422,9 @@ static bool proto_is_tunnel(u8 proto)
 	case IPPROTO_GRE:
 	case IPPROTO_ESP:
 	case IPPROTO_AH:
+	case IPPROTO_COMP:
+	case IPPROTO_L2TP:
+	case IPPROTO_MPLS:
 		return true;
 	}
 	return false;
@@ -456,11 +480,15 @@ static bool udp6_is_ours(struct net *net, const struct sk_buff *skb,
 			 const struct ipv6hdr *hdr,
 			 const struct skb_ports *ports)
 {
-	return udp_is_ours(ipv6_bpf_stub->udp6_lib_lookup(net,
-							  &hdr->saddr, ports->source,
-							  &hdr->daddr, ports->dest,
-							  inet6_iif(skb), inet6_sdif(skb),
-							  net->ipv4.udp_table, NULL));
+	const struct ipv6_bpf_stub *stub = READ_ONCE(ipv6_bpf_stub);
+
+	/* Packets come before the module's init is done. */
+	if (!stub)
+		return false;
+	return udp_is_ours(stub->udp6_lib_lookup(net, &hdr->saddr, ports->source,
+						 &hdr->daddr, ports->dest,
+						 inet6_iif(skb), inet6_sdif(skb),
+						 net->ipv4.udp_table, NULL));
 }
 
 static bool icmp6_is_ours(u8 type)
@@ -524,7 +552,7 @@ bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb)
 {
 	bool ours;
 
-	if (__sk_reserve_may_forward(net))
+	if (may_forward(net))
 		return true;
 	ours = ip_hdr(skb)->version == 4 ? ipv4_is_ours(net, skb) :
 					   ipv6_is_ours(net, skb);
@@ -555,14 +583,14 @@ static bool sk_has_peer(const struct sk_reserve *res, const struct sk_buff *skb)
 #endif
 }
 
-static bool from_peer(const struct sk_buff *skb)
+static bool from_peer(const struct net *net, const struct sk_buff *skb)
 {
 	const struct sk_reserve *res;
 	bool found = false;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(res, &sk_reserves, list) {
-		found = sk_has_peer(res, skb);
+		found = res->net == net && sk_has_peer(res, skb);
 		if (found)
 			break;
 	}
@@ -570,17 +598,30 @@ static bool from_peer(const struct sk_buff *skb)
 	return found;
 }
 
-/* The pages that a packet keeps are charged to @to from now on. */
-static bool skb_move(struct sk_buff *skb, struct mem_reserve *to)
+/* Charges a page to @to, if it is of the reserve, and counts that. */
+static int page_move(struct page *page, struct mem_reserve *to, unsigned int *moved)
+{
+	int err = mem_reserve_move_page(page, to);
+
+	*moved += !err;
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * The pages that a packet keeps are charged to @to from now on. What has none is
+ * bounded by the size of the queue, so that its head is.
+ */
+static bool skb_move(struct sk_buff *skb, struct mem_reserve *to, bool roomy)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
-	int i, err = -ENOENT;
+	unsigned int moved = 0;
+	int i, err = 0;
 
 	if (skb->head_frag)
-		err = mem_reserve_move_page(virt_to_head_page(skb->head), to);
-	for (i = 0; i < info->nr_frags && (!err || err == -ENOENT); i++)
-		err = mem_reserve_move_page(skb_frag_page(&info->frags[i]), to);
-	return !err || err == -ENOENT;
+		err = page_move(virt_to_head_page(skb->head), to, &moved);
+	for (i = 0; i < info->nr_frags && !err; i++)
+		err = page_move(skb_frag_page(&info->frags[i]), to, &moved);
+	return !err && (moved || roomy);
 }
 
 /**
@@ -590,7 +631,8 @@ static bool skb_move(struct sk_buff *skb, struct mem_reserve *to)
  * @kind: which queue that is
  *
  * If it comes from who a SOCK_MEMALLOC socket talks to, and there is room: the
- * queue as a whole is small, and the node of this kind can have the pages.
+ * node of this kind can have its pages or, where it has none that are of the
+ * reserve, the queue as a whole is small.
  *
  * Context: Softirq.
  * Return: false if it is to be dropped; that has been counted.
@@ -598,9 +640,10 @@ static bool skb_move(struct sk_buff *skb, struct mem_reserve *to)
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind)
 {
-	if (from_peer(skb) &&
-	    frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES &&
-	    skb_move(skb, &sk_reserve_nodes[SK_RESERVE_FRAG4 + kind]))
+	bool roomy = frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES;
+
+	if (from_peer(fqdir->net, skb) &&
+	    skb_move(skb, &sk_reserve_nodes[SK_RESERVE_FRAG4 + kind], roomy))
 		return true;
 	__NET_INC_STATS(fqdir->net, LINUX_MIB_PFMEMALLOCFRAGDROP);
 	return false;
@@ -664,22 +707,10 @@ static void sk_reserve_down(void)
 	sk_reserve_shrink(&nothing);
 }
 
-/*
- * With the first socket the subtree is connected, empty; then it grows. Takes
- * @res over if it returns 0.
- */
-static int sk_reserve_add(struct sk_reserve *res)
+/* False if it is there already: then @res is freed. */
+static bool sk_reserve_list_add(struct sk_reserve *res)
 {
-	struct sk_reserve_size size;
 	bool known;
-	int err;
-
-	lockdep_assert_held(&sk_reserve_mutex);
-
-	err = sk_reserve_node(NETWORK)->parent ? 0 :
-	      mem_reserve_connect(sk_reserve_node(NETWORK), &mem_reserve_root);
-	if (err)
-		return err;
 
 	spin_lock(&sk_reserve_lock);
 	known = sk_reserve_find(res->sk);
@@ -688,34 +719,58 @@ static int sk_reserve_add(struct sk_reserve *res)
 		sk_reserve_set_net();
 	}
 	spin_unlock(&sk_reserve_lock);
-	if (known) {
+	if (known)
 		kfree(res);
-		return 0;
-	}
+	return !known;
+}
 
+/* Promise what all on the list need. With the first the subtree is connected. */
+static int sk_reserve_up(void)
+{
+	struct sk_reserve_size size;
+	int err;
+
+	lockdep_assert_held(&sk_reserve_mutex);
+
+	err = sk_reserve_node(NETWORK)->parent ? 0 :
+	      mem_reserve_connect(sk_reserve_node(NETWORK), &mem_reserve_root);
+	if (err)
+		return err;
 	sk_reserve_wish(&size);
 	err = sk_reserve_grow(&size);
-	if (!err) {
+	if (!err && !sk_reserve_active())
 		static_branch_enable(&sk_reserve_key);
+	return err;
+}
+
+/* Takes @res over if it returns 0. */
+static int sk_reserve_add(struct sk_reserve *res)
+{
+	int err;
+
+	if (!sk_reserve_list_add(res))
 		return 0;
-	}
+	err = sk_reserve_up();
+	if (!err)
+		return 0;
 
 	spin_lock(&sk_reserve_lock);
 	sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
-	if (list_empty(&sk_reserves))
+	if (list_empty(&sk_reserves) && sk_reserve_node(NETWORK)->parent)
 		sk_reserve_down();
 	return err;
 }
 
-/* -EAGAIN if the mutex is busy and its holder may wait for what waits for us */
-static int sk_reserve_mutex_lock(void)
+/*
+ * Who mends what reclaim waits for does not wait for the mutex, whose holder
+ * may wait for that: the share follows, then, as when a device grows.
+ */
+static int sk_reserve_add_later(struct sk_reserve *res)
 {
-	if (!(current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))) {
-		mutex_lock(&sk_reserve_mutex);
-		return 0;
-	}
-	return mutex_trylock(&sk_reserve_mutex) ? 0 : -EAGAIN;
+	if (sk_reserve_list_add(res))
+		sk_reserve_resize();
+	return 0;
 }
 
 /**
@@ -725,9 +780,13 @@ static int sk_reserve_mutex_lock(void)
  * For sk_set_memalloc(), and for those who set the flag before they have a
  * route, which tells the device.
  *
+ * A socket in a namespace that users make for themselves gets no share: what
+ * they could set aside would be charged to nobody.
+ *
  * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
  * allows. The reconnect of what pages are written to needs a scope of
- * memalloc_noio_save().
+ * memalloc_noio_save(); while another socket is being connected its share
+ * follows in a moment.
  * Return: 0, also if that was done before, or a negative error after saying in
  * the log how much was missing; what was set aside for others is as it was.
  */
@@ -736,13 +795,20 @@ int sk_reserve_connect(struct sock *sk)
 	struct sk_reserve *res;
 	int err;
 
+	if (sock_net(sk)->user_ns != &init_user_ns)
+		return 0;
 	res = kzalloc(sizeof(*res), GFP_KERNEL);
 	if (!res)
 		return -ENOMEM;
 	sk_reserve_describe(res, sk);
 
-	err = sk_reserve_mutex_lock();
-	if (!err) {
+	if (mutex_trylock(&sk_reserve_mutex)) {
+		err = sk_reserve_add(res);
+		mutex_unlock(&sk_reserve_mutex);
+	} else if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {
+		err = sk_reserve_add_later(res);
+	} else {
+		mutex_lock(&sk_reserve_mutex);
 		err = sk_reserve_add(res);
 		mutex_unlock(&sk_reserve_mutex);
 	}
@@ -766,19 +832,19 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 
 	guard(mutex)(&sk_reserve_mutex);
 
-	if (!sk_reserve_node(NETWORK)->parent)
-		return;
 	if (list_empty(&sk_reserves)) {
-		sk_reserve_down();
+		if (sk_reserve_node(NETWORK)->parent)
+			sk_reserve_down();
+		return;
+	}
+	err = sk_reserve_up();
+	if (err) {
+		pr_warn_ratelimited("a connection or device needs more than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
+				    ERR_PTR(err));
 		return;
 	}
 	sk_reserve_wish(&size);
-	err = sk_reserve_grow(&size);
-	if (!err)
-		sk_reserve_shrink(&size);
-	else
-		pr_warn_ratelimited("a device needs larger receive buffers than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
-				    ERR_PTR(err));
+	sk_reserve_shrink(&size);
 }
 
 /**
@@ -791,7 +857,7 @@ static void sk_reserve_resize_fn(struct work_struct *work)
  */
 void sk_reserve_resize(void)
 {
-	queue_work(system_unbound_wq, &sk_reserve_resize_work);
+	mod_delayed_work(system_unbound_wq, &sk_reserve_resize_work, 0);
 }
 
 /**
@@ -825,8 +891,8 @@ int sk_reserve_set_scale(unsigned int scale)
  * sk_reserve_disconnect - give back what was set aside for a socket
  * @sk: the socket; nothing happens if nothing was
  *
- * The memory follows in a moment, from a workqueue: this is called where a
- * connection is being mended, and must not wait for those who make one.
+ * The memory follows after a while, from a workqueue: this is called where a
+ * connection is being mended, and it will want its share again.
  *
  * Context: Process. Does not sleep.
  */
@@ -841,26 +907,10 @@ void sk_reserve_disconnect(struct sock *sk)
 	spin_unlock(&sk_reserve_lock);
 
 	if (res) {
-		sk_reserve_resize();
+		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
+				   SK_RESERVE_LINGER);
 		kfree_rcu(res, rcu);
 	}
-}
-
-/**
- * sk_reserve_forget - a device goes
- * @dev: which
- *
- * Context: Process.
- */
-void sk_reserve_forget(const struct net_device *dev)
-{
-	struct sk_reserve *pos;
-
-	spin_lock(&sk_reserve_lock);
-	list_for_each_entry(pos, &sk_reserves, list)
-		if (pos->dev == dev)
-			pos->dev = NULL;
-	spin_unlock(&sk_reserve_lock);
 }
 
 #ifdef CONFIG_MEM_RESERVE_KUNIT_TEST

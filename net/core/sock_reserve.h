@@ -54,7 +54,7 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
  * @sk: the socket, which outlives this: it is cleared before it is freed, and
  * the memory of an internet socket is that of one until RCU readers are done
  * @net: its namespace
- * @dev: the device it sends by, %NULL if that is not known
+ * @ifindex: the device it sends by, 0 if that is not known
  * @dst_cache: what its routes are allocated from, %NULL if it has none
  * @family: AF_*
  * @protocol: IPPROTO_*
@@ -66,7 +66,7 @@ struct sk_reserve {
 	struct rcu_head rcu;
 	const struct sock *sk;
 	struct net *net;
-	const struct net_device *dev;
+	int ifindex;
 	struct kmem_cache *dst_cache;
 	unsigned short family;
 	unsigned short protocol;
@@ -106,6 +106,5 @@ void sk_reserve_shrink(const struct sk_reserve_size *size);
 extern unsigned int sk_reserve_scale;
 
 int sk_reserve_set_scale(unsigned int scale);
-void sk_reserve_forget(const struct net_device *dev);
 
 #endif /* _NET_CORE_SOCK_RESERVE_H */

@@ -9,6 +9,7 @@
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/rtnetlink.h>
+#include <linux/swap.h>
 #include <net/arp.h>
 
 #define TEST_PEER	0xc0000201	/* 192.0.2.1 */
@@ -72,7 +73,7 @@ static void dev_up(struct kunit *test, u32 rx_pending)
 	err = register_netdevice(t->dev) ?: dev_open(t->dev, NULL);
 	rtnl_unlock();
 	KUNIT_ASSERT_EQ(test, err, 0);
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 }
 
 static void dev_gone(struct sk_reserve_test *t)
@@ -82,7 +83,7 @@ static void dev_gone(struct sk_reserve_test *t)
 	unregister_netdev(t->dev);
 	free_netdev(t->dev);
 	t->dev = NULL;
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 }
 
 /* Memory */
@@ -106,21 +107,30 @@ static void hog_slabs(void **objects, unsigned int nr, struct kmem_cache *s)
 	}
 }
 
-static void hog_free_some(struct sk_reserve_test *t, unsigned long nr)
+static void hog_free(struct sk_reserve_test *t)
 {
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, &t->hog, lru) {
-		if (!nr--)
-			break;
 		list_del(&page->lru);
 		__free_page(page);
 	}
 }
 
-static void hog_free(struct sk_reserve_test *t)
+/* Above the watermarks again, without a pageblock: every other page goes. */
+static void hog_thin(struct sk_reserve_test *t)
 {
-	hog_free_some(t, ULONG_MAX);
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, &t->hog, lru) {
+		if (!(page_to_pfn(page) & 1))
+			continue;
+		list_del(&page->lru);
+		__free_page(page);
+		if (++nr == 4 * totalreserve_pages)
+			break;
+	}
 }
 
 static unsigned long all_usage(void)
@@ -144,7 +154,7 @@ static void socket_down(struct sk_reserve_test *t)
 	sk_clear_memalloc(t->sock->sk);
 	sock_release(t->sock);
 	t->sock = NULL;
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 }
 
 static int sk_reserve_test_init(struct kunit *test)
@@ -207,14 +217,14 @@ static void sk_reserve_test_rings(struct kunit *test)
 	rtnl_lock();
 	sk_reserve_dev_changed(t->dev);
 	rtnl_unlock();
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none + 128);
 	small = ring->pages.limit;
 
 	rtnl_lock();
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(t->dev, 9000), 0);
 	rtnl_unlock();
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_GT(test, ring->pages.limit, small);
 
 	/* More than a queue is promised */
@@ -223,7 +233,7 @@ static void sk_reserve_test_rings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(t->dev, 1500), 0);
 	sk_reserve_dev_changed(t->dev);
 	rtnl_unlock();
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none + 256);
 
 	dev_gone(t);
@@ -246,8 +256,7 @@ static void sk_reserve_test_refused(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM,
 						       IPPROTO_TCP, &sock[i]), 0);
 	hog_all(t);
-	/* For small objects, and far from a pageblock */
-	hog_free_some(t, 256);
+	hog_thin(t);
 	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(1000), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, sk_reserve_scale, 100U);
 	KUNIT_EXPECT_EQ(test, network->pages.limit, limit);
@@ -264,7 +273,7 @@ static void sk_reserve_test_refused(struct kunit *test)
 		sk_clear_memalloc(sock[i]->sk);
 		sock_release(sock[i]);
 	}
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 }
 
@@ -549,11 +558,14 @@ static void sk_reserve_test_frags(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[i], SK_RESERVE_IPV4));
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
 
-	/* In a queue that others have filled there is no room either. */
+	/* What holds no page of the reserve waits in a queue that is nearly empty. */
 	kfree_skb(skb[0]);
+	skb[0] = test_packet(test, IPPROTO_TCP, 0, 0, IP_MF);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_may_queue_frag(fqdir, skb[0], SK_RESERVE_IPV4));
 	add_frag_mem_limit(fqdir, SK_RESERVE_FRAG_BYTES);
-	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[i], SK_RESERVE_IPV4));
+	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[0], SK_RESERVE_IPV4));
 	sub_frag_mem_limit(fqdir, SK_RESERVE_FRAG_BYTES);
+	kfree_skb(skb[0]);
 	t->sock->sk->sk_daddr = 0;
 
 	for (i = 1; i < ARRAY_SIZE(skb); i++)
@@ -583,10 +595,10 @@ static void sk_reserve_test_scale(struct kunit *test)
 	dev_up(test, 200);
 	limit = ring->pages.limit;
 	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(200), 0);
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, 2 * limit);
 	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(100), 0);
-	flush_work(&sk_reserve_resize_work);
+	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
 }
 

@@ -171,9 +171,9 @@ static void dev_forget(const struct net_device *dev)
 		list_del(&old->list);
 	spin_unlock(&sk_reserve_dev_lock);
 
+	if (old)
+		sk_reserve_resize();
 	kfree(old);
-	sk_reserve_forget(dev);
-	sk_reserve_resize();
 }
 
 /**
@@ -235,7 +235,7 @@ void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
 	rcu_read_lock();
 	dst = rcu_dereference(sk->sk_dst_cache);
 	if (dst) {
-		res->dev = dst_dev_rcu(dst);
+		res->ifindex = dst_dev_rcu(dst)->ifindex;
 		res->dst_cache = dst->ops->kmem_cachep;
 	}
 	rcu_read_unlock();
@@ -243,6 +243,12 @@ void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
 	res->mss = SK_RESERVE_MSS;
 	if (sk_is_tcp(sk))
 		res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
+}
+
+static bool is_tcp(const struct sk_reserve *res)
+{
+	return (res->family == AF_INET || res->family == AF_INET6) &&
+	       res->protocol == IPPROTO_TCP;
 }
 
 /* Called for a device below: then the one above has no say. */
@@ -258,18 +264,21 @@ static int dev_mark(struct net_device *dev, struct netdev_nested_priv *priv)
 }
 
 /*
- * @res->dev and what is below it. A socket that has no route yet, or sends
- * through a tunnel, may use any device.
+ * The device of @res and what is below it. What sends through a tunnel, or will
+ * find its way when it connects, may use any device of its namespace, or of the
+ * first one if there is none there. What hears everybody is a tunnel itself:
+ * who uses it counts.
  */
 static void devs_mark(const struct sk_reserve *res)
 {
-	struct net_device *dev = (struct net_device *)res->dev;
 	struct sk_reserve_dev *pos;
+	struct net_device *dev;
 	bool known = false;
 	struct netdev_nested_priv priv = { .data = &known };
 
-	if (res->family != AF_INET && res->family != AF_INET6)
+	if (!is_tcp(res))
 		return;
+	dev = res->ifindex ? dev_get_by_index_rcu(res->net, res->ifindex) : NULL;
 	if (dev) {
 		netdev_walk_all_lower_dev_rcu(dev, dev_mark, &priv);
 		if (dev_find(dev))
@@ -277,7 +286,8 @@ static void devs_mark(const struct sk_reserve *res)
 		known |= !!(dev->flags & IFF_LOOPBACK);
 	}
 	list_for_each_entry(pos, &sk_reserve_devs, list)
-		if (!known)
+		if (!known && (dev_net(pos->dev) == res->net ||
+			       dev_net(pos->dev) == &init_net))
 			pos->used = true;
 }
 
@@ -289,7 +299,8 @@ static void sum_devs(struct sk_reserve_size *size)
 		if (!pos->used)
 			continue;
 		size->ring += pos->ring;
-		if (pos->buffer > PAGE_SIZE) {
+		/* Beyond that nobody can promise it, and drivers chain pages. */
+		if (pos->buffer > PAGE_SIZE && get_order(pos->buffer) < MEM_RESERVE_ORDERS) {
 			size->jumbo = SK_RESERVE_JUMBO;
 			size->jumbo_size = max(size->jumbo_size, pos->buffer);
 		}
@@ -302,13 +313,15 @@ static void sum_devs(struct sk_reserve_size *size)
  */
 static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *res)
 {
+	size->control++;
+	if (!is_tcp(res))
+		return;
 	/* However small the packets are that wait for others: a page to each */
 	size->ring += DIV_ROUND_UP(SK_RESERVE_OFO, SKB_TRUESIZE(1)) + 1;
 	size->clones += DIV_ROUND_UP(res->sndbuf, SKB_TRUESIZE(MAX_TCP_HEADER)) +
 			SK_RESERVE_ACKS / 2;
 	size->segments += DIV_ROUND_UP(res->sndbuf, res->mss) + SK_RESERVE_ACKS;
 	size->copies += DIV_ROUND_UP(res->sndbuf, PAGE_SIZE) + 1;
-	size->control++;
 }
 
 static void sum_family(struct sk_reserve_size *size, const struct sk_reserve *res)
