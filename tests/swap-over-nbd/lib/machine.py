@@ -40,6 +40,7 @@ class Spec:
     disk_mb: int = 0
     args: dict[str, str] = field(default_factory=dict)
     append: str = ""
+    icount: bool = False        # the guest's clock counts instructions
 
 
 @cache
@@ -126,6 +127,8 @@ class Machine:
                 "-smp", str(spec.cpus), "-accel", spec.accel,
                 "-cpu", "host" if spec.accel == "kvm" else "max",
                 "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", args]
+        if spec.icount:
+            argv += ["-icount", "shift=0"]
         argv += ["-chardev", f"file,id=console,path={self._console}"]
         argv += ["-serial", "chardev:console", "-device", "virtio-serial-pci"]
         for name in ("signal", "data"):

@@ -35,6 +35,7 @@ class Guest:
     cpus: int
     timeout: float
     append: str = ""
+    icount: bool = False
 
 
 @dataclass
@@ -117,6 +118,7 @@ class Load:
         guest = self.guest
         spec = Spec(kernel=self.kernel.image, initrd=initrd, memory_mb=guest.memory_mb,
                     cpus=guest.cpus, accel=guest.accel, netdev="", args={"role": "module"},
+                    icount=guest.icount,
                     append=f"{APPEND} {guest.append}".strip())
         with scratch() as sockets:
             self.machine = Machine(spec, self.folder, sockets)
