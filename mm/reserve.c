@@ -813,6 +813,8 @@ int mem_reserve_move_page(struct page *page, struct mem_reserve *to)
 	item = item_find(&to->items, NULL, 0);
 	if (!from || from->res == &mem_reserve_orphans) {
 		err = -ENOENT;
+	} else if (from == item) {
+		err = 0;
 	} else if (!item || from->order || from->cache) {
 		err = -EINVAL;
 	} else {

@@ -39,6 +39,7 @@ void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_resize(void);
 void sk_reserve_dev_changed(struct net_device *dev);
 
+struct page *sk_reserve_dev_pages(gfp_t gfp, unsigned int order);
 struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
@@ -53,7 +54,8 @@ void *__sk_reserve_dst(struct kmem_cache *cache);
 void *__sk_reserve_neigh(size_t size);
 unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue);
 
-bool __sk_reserve_may_forward(const struct net *net);
+bool __sk_reserve_may_send(const struct net_device *dev,
+			   const struct sk_buff *skb);
 bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb);
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind);
@@ -144,7 +146,8 @@ static inline unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *q
 	return 0;
 }
 
-static inline bool __sk_reserve_may_forward(const struct net *net)
+static inline bool __sk_reserve_may_send(const struct net_device *dev,
+					 const struct sk_buff *skb)
 {
 	return true;
 }
@@ -323,7 +326,7 @@ static inline bool sk_reserve_below_watermarks(int flags)
  */
 static inline bool sk_reserve_head_frag(const void *data, bool pfmemalloc)
 {
-	return sk_reserve_active() && pfmemalloc &&
+	return IS_ENABLED(CONFIG_MEM_RESERVE) && unlikely(pfmemalloc) &&
 	       !folio_test_slab(virt_to_folio(data)) &&
 	       !folio_test_large(virt_to_folio(data));
 }
@@ -430,7 +433,7 @@ static inline bool sk_reserve_may_send(const struct net_device *dev,
 				       const struct sk_buff *skb)
 {
 	return sk_reserve_may_park(skb) || !skb->skb_iif ||
-	       __sk_reserve_may_forward(dev_net(dev));
+	       __sk_reserve_may_send(dev, skb);
 }
 
 /**
