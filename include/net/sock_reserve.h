@@ -70,14 +70,16 @@ static inline bool sk_reserve_active(void)
  * sk_reserve_keeps - does a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
  *
- * The mark does not tell: TCP takes it off what it sends.
+ * One that is received bears the mark. TCP takes it off what it sends: the
+ * heads of that are of the kind that is never put aside.
  *
  * Context: Any.
  * Return: true if @skb must be freed instead.
  */
 static inline bool sk_reserve_keeps(const struct sk_buff *skb)
 {
-	return slab_reserve_object(skb);
+	return static_branch_unlikely(&slab_reserve_key) &&
+	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
 }
 
 #else
@@ -310,24 +312,16 @@ static inline void *sk_reserve_data(unsigned int size, bool small, gfp_t gfp,
 	       __sk_reserve_data(size, small, gfp, flags) : NULL;
 }
 
-/* May a packet come from below the watermarks, uncharged? Not what arrives. */
-static inline bool sk_reserve_below_watermarks(int flags)
-{
-	return !sk_reserve_active() || !(flags & SKB_ALLOC_RX);
-}
-
 /**
  * sk_reserve_head_frag - is a packet's data a page, and not of slab?
- * @data: what skb_kmalloc_reserve() returned
- * @pfmemalloc: whether that is emergency memory
+ * @data: what sk_reserve_data() returned
  *
  * Context: Any.
  * Return: the packet's @head_frag.
  */
-static inline bool sk_reserve_head_frag(const void *data, bool pfmemalloc)
+static inline bool sk_reserve_head_frag(const void *data)
 {
-	return IS_ENABLED(CONFIG_MEM_RESERVE) && unlikely(pfmemalloc) &&
-	       !folio_test_slab(virt_to_folio(data)) &&
+	return !folio_test_slab(virt_to_folio(data)) &&
 	       !folio_test_large(virt_to_folio(data));
 }
 

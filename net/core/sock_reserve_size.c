@@ -425,17 +425,18 @@ static unsigned int heads_parts(const struct sk_reserve_size *size,
 	return 2;
 }
 
+/* Heads are with room for a clone, all of them: see alloc_skb_charged() */
 static unsigned int sockets_parts(const struct sk_reserve_size *size,
 				  struct mem_reserve_part *parts)
 {
+	unsigned long heads = size->clones + size->segments;
+
 	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_fclone_cache,
-					      .count = size->clones };
-	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_cache,
-					      .count = size->segments };
-	parts[2] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
-					      .count = size->clones + size->segments };
-	parts[3] = (struct mem_reserve_part){ .count = size->copies };
-	return 4;
+					      .count = heads };
+	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
+					      .count = heads };
+	parts[2] = (struct mem_reserve_part){ .count = size->copies };
+	return 3;
 }
 
 static unsigned int control_parts(const struct sk_reserve_size *size,
@@ -443,7 +444,7 @@ static unsigned int control_parts(const struct sk_reserve_size *size,
 {
 	unsigned int i, nr = 3;
 
-	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_cache,
+	parts[0] = (struct mem_reserve_part){ .cache = net_hotdata.skbuff_fclone_cache,
 					      .count = size->control };
 	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
 					      .count = size->control };
