@@ -43,6 +43,8 @@ struct page *sk_reserve_dev_pages(gfp_t gfp, unsigned int order);
 struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
+struct sk_buff *__sk_reserve_rx_skb(struct net_device *dev, unsigned int len,
+				    unsigned int headroom);
 bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
 
 struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp,
@@ -103,6 +105,13 @@ static inline void *__sk_reserve_rx_frag(unsigned int size)
 }
 
 static inline struct sk_buff *__sk_reserve_rx_head(void)
+{
+	return NULL;
+}
+
+static inline struct sk_buff *__sk_reserve_rx_skb(struct net_device *dev,
+						  unsigned int len,
+						  unsigned int headroom)
 {
 	return NULL;
 }
@@ -233,6 +242,15 @@ static inline struct sk_buff *sk_reserve_rx_head(void)
 	return sk_reserve_active() ? __sk_reserve_rx_head() : NULL;
 }
 
+/* See __sk_reserve_rx_skb(). */
+static inline struct sk_buff *sk_reserve_rx_skb(struct net_device *dev,
+						unsigned int len,
+						unsigned int headroom)
+{
+	return sk_reserve_active() ? __sk_reserve_rx_skb(dev, len, headroom) :
+				     NULL;
+}
+
 /**
  * skb_page_frag_refill_rx - skb_page_frag_refill() for a receive ring
  * @sz: bytes wanted, at most %PAGE_SIZE
@@ -242,7 +260,7 @@ static inline struct sk_buff *sk_reserve_rx_head(void)
  * Falls back to a page of the reserve, and never starts one anew: a page that
  * has come back empty goes back to the reserve.
  *
- * Context: Any but NMI; sleeps if @gfp allows it.
+ * Context: Any but NMI; sleeps if @gfp allows it and there is no reserve.
  * Return: true if @pfrag has room for @sz bytes.
  */
 static inline bool skb_page_frag_refill_rx(unsigned int sz,
@@ -254,6 +272,9 @@ static inline bool skb_page_frag_refill_rx(unsigned int sz,
 		put_page(pfrag->page);
 		pfrag->page = NULL;
 	}
+	/* A ring is filled when nothing can be received: do not reclaim. */
+	if (sk_reserve_active())
+		gfp = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN;
 	return likely(skb_page_frag_refill(sz, pfrag, gfp)) ||
 	       (sk_reserve_active() && __sk_reserve_rx_refill(pfrag, gfp));
 }

@@ -137,6 +137,33 @@ struct sk_buff *__sk_reserve_rx_head(void)
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_rx_head);
 
+/**
+ * __sk_reserve_rx_skb - a packet to receive into, in a page of the reserve
+ * @dev: the device
+ * @len: bytes, with what skb_shared_info takes
+ * @headroom: of these, in front
+ *
+ * Context: Any but NMI.
+ * Return: the packet, marked pfmemalloc, or %NULL.
+ */
+struct sk_buff *__sk_reserve_rx_skb(struct net_device *dev, unsigned int len,
+				    unsigned int headroom)
+{
+	void *data = __sk_reserve_rx_frag(len);
+	struct sk_buff *skb;
+
+	if (!data)
+		return NULL;
+	skb = build_skb(data, len);
+	if (!skb) {
+		skb_free_frag(data);
+		return NULL;
+	}
+	skb_reserve(skb, headroom);
+	skb->dev = dev;
+	return skb;
+}
+
 /* Heads and data of any packet */
 
 /*
