@@ -53,6 +53,7 @@ help:
 	@echo '  make mutants           break the code on purpose, see KUnit notice (long)'
 	@echo '  make modules           tests/modules for K=reserve, unmodified or debug'
 	@echo '  make fastpath          fast paths, instruction by instruction, on both kernels'
+	@echo '  make net-cost          instructions to allocate, receive and send a packet'
 	@echo '  make slab-apart        slabs from below the watermarks, on both kernels'
 	@echo '  make reserve-faults    a million operations while allocations fail'
 	@echo '  make rig-selftest      the rig tests itself'
@@ -85,7 +86,7 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: modules fastpath slab-apart reserve-faults
+.PHONY: modules fastpath slab-apart reserve-faults net-cost
 modules:
 	@[[ " unmodified reserve debug rt " == *" $(K) "* ]] || { echo "make modules: K is unmodified, reserve, debug or rt, not '$(K)'" >&2; exit 2; }
 	@scripts/kernel.sh $(K)
@@ -99,6 +100,9 @@ slab-apart: kernel-unmodified kernel-reserve
 
 reserve-faults: kernel-debug
 	@scripts/reserve-faults.sh
+
+net-cost: kernel-unmodified kernel-reserve
+	@scripts/net-cost.sh
 
 .PHONY: rig-selftest scripts-test scenario scenarios matrix demo check
 rig-selftest: kernel-reserve
