@@ -118,7 +118,7 @@ def _cases(port: int) -> list[Case]:
         Case("boot", ["self-boot"], "the kernel ended before its init", "boot"),
         Case("dead-server", ["self-dead"], "nbd-client could not connect to the server", "fail"),
         Case("no-memory", ["self-nomem"],
-             "KB for the receive buffers of a connection cannot be set aside", "fail"),
+             "the memory a connection needs cannot be set aside", "fail"),
         Case("option", ["self-option"], "the kernel lacks CONFIG_RIG_SELFTEST_ABSENT", "skip"),
         Case("port-in-use", ["--port", str(port), "self-ok"], f"port {port} is in use", "fail"),
         Case("missing-tool", ["self-ok"], "qemu-system-x86_64 is missing: install the package",
