@@ -896,12 +896,13 @@ void sk_reserve_resize(void)
  */
 int sk_reserve_set_scale(unsigned int scale)
 {
-	unsigned int old = sk_reserve_scale;
 	struct sk_reserve_size size;
-	int err = 0;
+	unsigned int old;
+	int err;
 
 	guard(mutex)(&sk_reserve_mutex);
 
+	old = sk_reserve_scale;
 	WRITE_ONCE(sk_reserve_scale, scale);
 	if (!sk_reserve_node(NETWORK)->parent)
 		return 0;
