@@ -793,11 +793,10 @@ static int sk_reserve_add(struct sk_reserve *res)
  * Who mends what reclaim waits for does not wait for the mutex, whose holder
  * may wait for that: the share follows, then, as when a device grows.
  */
-static int sk_reserve_add_later(struct sk_reserve *res)
+static void sk_reserve_add_later(struct sk_reserve *res)
 {
 	if (sk_reserve_list_add(res))
 		sk_reserve_resize();
-	return 0;
 }
 
 /**
@@ -829,16 +828,15 @@ int sk_reserve_connect(struct sock *sk)
 		return -ENOMEM;
 	sk_reserve_describe(res, sk);
 
-	if (mutex_trylock(&sk_reserve_mutex)) {
-		err = sk_reserve_add(res);
-		mutex_unlock(&sk_reserve_mutex);
-	} else if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {
-		err = sk_reserve_add_later(res);
-	} else {
+	if (!mutex_trylock(&sk_reserve_mutex)) {
+		if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {
+			sk_reserve_add_later(res);
+			return 0;
+		}
 		mutex_lock(&sk_reserve_mutex);
-		err = sk_reserve_add(res);
-		mutex_unlock(&sk_reserve_mutex);
 	}
+	err = sk_reserve_add(res);
+	mutex_unlock(&sk_reserve_mutex);
 	if (err) {
 		pr_warn("the memory a connection needs cannot be set aside (%pe): free some, or lower net.core.sock_reserve_scale, and connect again\n",
 			ERR_PTR(err));
@@ -896,7 +894,6 @@ void sk_reserve_resize(void)
  */
 int sk_reserve_set_scale(unsigned int scale)
 {
-	struct sk_reserve_size size;
 	unsigned int old;
 	int err;
 
@@ -906,8 +903,7 @@ int sk_reserve_set_scale(unsigned int scale)
 	WRITE_ONCE(sk_reserve_scale, scale);
 	if (!sk_reserve_node(NETWORK)->parent)
 		return 0;
-	sk_reserve_wish(&size);
-	err = sk_reserve_grow(&size);
+	err = sk_reserve_up();
 	if (err)
 		WRITE_ONCE(sk_reserve_scale, old);
 	else

@@ -58,7 +58,6 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
  * @dst_cache: what its routes are allocated from, %NULL if it has none
  * @family: AF_*
  * @protocol: IPPROTO_*
- * @sndbuf: bytes of its send queue that are promised
  * @mss: bytes of a segment
  */
 struct sk_reserve {
@@ -70,7 +69,6 @@ struct sk_reserve {
 	struct kmem_cache *dst_cache;
 	unsigned short family;
 	unsigned short protocol;
-	unsigned int sndbuf;
 	unsigned int mss;
 };
 

@@ -128,52 +128,45 @@ static unsigned int dev_buffer(const struct net_device *dev)
 			      VLAN_HLEN + READ_ONCE(dev->mtu) + ETH_FCS_LEN);
 }
 
-/* Take the figures of @dev again. */
-static void dev_update(struct net_device *dev)
+/* Forget the figures of @dev, for @new ones or for good. */
+static void dev_replace(const struct net_device *dev, struct sk_reserve_dev *new)
 {
-	unsigned long ring = dev_ring(dev) * dev->real_num_rx_queues;
-	struct sk_reserve_dev *new, *old;
-	bool changed = true;
-
-	ASSERT_RTNL();
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
-	if (!new)
-		return;		/* as if it had no ring: see sk_reserve_sum() */
-	new->dev = dev;
-	new->ring = ring;
-	new->buffer = dev_buffer(dev);
+	struct sk_reserve_dev *old;
+	bool changed = new;
 
 	spin_lock(&sk_reserve_dev_lock);
 	old = dev_find(dev);
 	if (old) {
-		changed = old->ring != ring || old->buffer != new->buffer;
+		changed = !new || old->ring != new->ring ||
+			  old->buffer != new->buffer;
 		list_del(&old->list);
 	}
-	if (ring)
+	if (new)
 		list_add(&new->list, &sk_reserve_devs);
 	spin_unlock(&sk_reserve_dev_lock);
 
-	kfree(ring ? old : new);
-	if (!ring)
-		kfree(old);
+	kfree(old);
 	if (changed)
 		sk_reserve_resize();
 }
 
-static void dev_forget(const struct net_device *dev)
+/* Take the figures of @dev again. */
+static void dev_update(struct net_device *dev)
 {
-	struct sk_reserve_dev *old;
+	unsigned long ring = dev_ring(dev) * dev->real_num_rx_queues;
+	struct sk_reserve_dev *new = NULL;
 
-	spin_lock(&sk_reserve_dev_lock);
-	old = dev_find(dev);
-	if (old)
-		list_del(&old->list);
-	spin_unlock(&sk_reserve_dev_lock);
+	ASSERT_RTNL();
 
-	if (old)
-		sk_reserve_resize();
-	kfree(old);
+	if (ring) {
+		new = kzalloc(sizeof(*new), GFP_KERNEL);
+		if (!new)
+			return;		/* it counts as before */
+		new->dev = dev;
+		new->ring = ring;
+		new->buffer = dev_buffer(dev);
+	}
+	dev_replace(dev, new);
 }
 
 /**
@@ -205,7 +198,7 @@ static int sk_reserve_netdev_event(struct notifier_block *nb,
 		sk_reserve_resize();
 		break;
 	case NETDEV_UNREGISTER:
-		dev_forget(dev);
+		dev_replace(dev, NULL);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -239,7 +232,6 @@ void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
 		res->dst_cache = dst->ops->kmem_cachep;
 	}
 	rcu_read_unlock();
-	res->sndbuf = SK_RESERVE_SNDBUF;
 	res->mss = SK_RESERVE_MSS;
 	if (sk_is_tcp(sk))
 		res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
@@ -318,10 +310,10 @@ static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *re
 		return;
 	/* However small the packets are that wait for others: a page to each */
 	size->ring += DIV_ROUND_UP(SK_RESERVE_OFO, SKB_TRUESIZE(1)) + 1;
-	size->clones += DIV_ROUND_UP(res->sndbuf, SKB_TRUESIZE(MAX_TCP_HEADER)) +
+	size->clones += DIV_ROUND_UP(SK_RESERVE_SNDBUF, SKB_TRUESIZE(MAX_TCP_HEADER)) +
 			SK_RESERVE_ACKS / 2;
-	size->segments += DIV_ROUND_UP(res->sndbuf, res->mss) + SK_RESERVE_ACKS;
-	size->copies += DIV_ROUND_UP(res->sndbuf, PAGE_SIZE) + 1;
+	size->segments += DIV_ROUND_UP(SK_RESERVE_SNDBUF, res->mss) + SK_RESERVE_ACKS;
+	size->copies += DIV_ROUND_UP(SK_RESERVE_SNDBUF, PAGE_SIZE) + 1;
 }
 
 static void sum_family(struct sk_reserve_size *size, const struct sk_reserve *res)
