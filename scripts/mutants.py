@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 """The table of mutants: code broken on purpose, and a test that must see it.
 
-	mutants.py list			the names
+	mutants.py list [PATTERN...]	the names, all or those with * and ? that match
 	mutants.py apply TREE NAME	break it in TREE
 	mutants.py restore TREE NAME	mend it
 """
+import fnmatch
 import os
 import sys
 
 RESERVE = "mm/reserve.c"
 ALLOC = "mm/page_alloc.c"
 SLUB = "mm/reserve_slub.c"
+NET = "net/core/sock_reserve.c"
+NET_SIZE = "net/core/sock_reserve_size.c"
+NET_API = "include/net/sock_reserve.h"
+SKBUFF = "net/core/skbuff.c"
+SOCK = "net/core/sock.c"
+NEIGH = "net/core/neighbour.c"
+DST = "net/core/dst.c"
+ARP = "net/ipv4/arp.c"
+TCP = "net/ipv4/tcp.c"
+ETHTOOL = "net/ethtool/netlink.c"
 
 # name: (invariant, file, [(what stands there once, what shall stand there)])
 MUTANTS = {
@@ -142,12 +153,228 @@ MUTANTS = {
         ("\t\tslab_clear_pfmemalloc(slab);\n\t\treturn true;", "\t\treturn false;")]),
     "apart-never-shared": ("Exact", SLUB, [
         ("void *object = slab_apart_alloc(s, gfp, node);", "void *object = NULL;")]),
+    "net-rx-head-not-charged": ("Floor", NET, [
+        ("\treturn kmem_cache_alloc_reserve(sk_reserve_node(HEADS),\n"
+         "\t\t\t\t\tnet_hotdata.skbuff_cache,\n\t\t\t\t\tSK_RESERVE_GFP);",
+         "\treturn kmem_cache_alloc(net_hotdata.skbuff_cache,\n"
+         "\t\t\t\tSK_RESERVE_GFP | __GFP_MEMALLOC);")]),
+    "net-rx-head-below-watermarks": ("Floor", NET, [
+        ("gfp & __GFP_MEMALLOC && !(flags & SKB_ALLOC_RX))", "gfp & __GFP_MEMALLOC)")]),
+    "net-rx-data-below-watermarks": ("Floor", SKBUFF, [
+        ("\tif (alloc_flags & SKB_ALLOC_RX)\n\t\treturn NULL;\n", "")]),
+    "net-rx-buffers-below-watermarks": ("Floor", NET_API, [
+        ("gfp | (sk_reserve_active() ? __GFP_NOMEMALLOC : __GFP_MEMALLOC)",
+         "gfp | __GFP_MEMALLOC")]),
+    "net-rx-pages-below-watermarks": ("Floor", NET, [
+        ("\tif (!sk_reserve_active())\n\t\treturn alloc_pages(", "\tif (1)\n\t\treturn alloc_pages(")]),
+    "net-rx-pays-as-tx": ("Exact", NET, [
+        ("\tif (flags & SKB_ALLOC_RX)\n\t\treturn sk_reserve_node(HEADS);\n", "")]),
+    "net-anybody-pays-as-control": ("Floor", NET, [
+        ("\tif (!gfp_pfmemalloc_allowed(gfp))\n\t\treturn NULL;\n", "")]),
+    "net-tx-pays-as-control": ("Exact", NET, [
+        ("\t\treturn sk_reserve_node(SOCKETS);\n\treturn flags", "\t\treturn sk_reserve_node(CONTROL);\n\treturn flags")]),
+    "net-tx-head-plain": ("Exact", SKBUFF, [
+        ("\tstruct kmem_cache *cache = net_hotdata.skbuff_fclone_cache;",
+         "\tstruct kmem_cache *cache = net_hotdata.skbuff_cache;"),
+        ("\tif (!(flags & SKB_ALLOC_RX))\n\t\tskb_set_fclone_orig(skb);\n", "")]),
+    "net-clone-of-received-is-sent": ("Exact", SKBUFF, [
+        ("\t       SKB_ALLOC_TX : SKB_ALLOC_RX;", "\t       SKB_ALLOC_TX : SKB_ALLOC_TX;")]),
+    "net-clone-of-sent-is-received": ("Exact", SKBUFF, [
+        ("\t       SKB_ALLOC_TX : SKB_ALLOC_RX;", "\t       SKB_ALLOC_RX : SKB_ALLOC_RX;")]),
+    "net-clone-not-charged": ("Floor", SKBUFF, [
+        ("\t\t\tif (sk_reserve_active())\n\t\t\t\treturn skb_clone_charged(skb, gfp_mask);\n", "")]),
+    "net-clone-shares-data-uncounted": ("Balanced", SKBUFF, [
+        ("\treturn n ? __skb_clone(n, skb) : NULL;",
+         "\tif (n && __skb_clone(n, skb))\n\t\tatomic_dec(&skb_shinfo(skb)->dataref);\n\treturn n;")]),
+    "net-head-kept-for-reuse": ("Balanced", NET_API, [
+        ("\t       skb_pfmemalloc(skb) && __slab_reserve_object(skb);", "\t       false;")]),
+    "net-head-lost-without-data": ("Balanced", SKBUFF, [
+        ("\tdata = skb_kmalloc_charged(&size, gfp_mask, flags, &head_frag);\n\tif (!data) {\n"
+         "\t\tkmem_cache_free(cache, skb);\n",
+         "\tdata = skb_kmalloc_charged(&size, gfp_mask, flags, &head_frag);\n\tif (!data) {\n")]),
+    "net-data-lost-without-head": ("Balanced", NET, [
+        ("\t\tskb_free_frag(data);\n", "")]),
+    "net-charged-unmarked": ("Progress", SKBUFF, [
+        ("\tskb->head_frag = head_frag;\n\tskb->pfmemalloc = 1;", "\tskb->head_frag = head_frag;")]),
+    "net-charged-head-unmarked": ("Progress", SKBUFF, [
+        ("\t__build_skb_around(skb, data, frag_size);\n\tskb->pfmemalloc = 1;",
+         "\t__build_skb_around(skb, data, frag_size);")]),
+    "net-page-freed-as-object": ("Balanced", SKBUFF, [
+        ("\tskb->head_frag = head_frag;\n\tskb->pfmemalloc = 1;", "\tskb->pfmemalloc = 1;")]),
+    "net-expanded-page-freed-as-object": ("Balanced", SKBUFF, [
+        ("\tskb->head_frag = head_frag;\n\tskb->data    += off;",
+         "\tskb->head_frag = 0;\n\tskb->data    += off;")]),
+    "net-expanded-not-charged": ("Floor", SKBUFF, [
+        ("\tif (sk_reserve_active() && skb_pfmemalloc(skb))\n\t\tdata =", "\tif (0)\n\t\tdata =")]),
+    "net-copy-unmarked": ("Apart", SKBUFF, [
+        ("\tn->pfmemalloc |= skb->pfmemalloc;\n", "")]),
+    "net-segments-not-charged": ("Progress", SKBUFF, [
+        ("\t\treturn SKB_ALLOC_TX;\n\treturn skb_alloc_rx_flag(skb);",
+         "\t\treturn 0;\n\treturn skb_alloc_rx_flag(skb);")]),
+    "net-errors-parked": ("Exact", SKBUFF, [
+        ("READ_ONCE(sk->sk_rcvbuf) || !sk_reserve_may_park(skb))", "READ_ONCE(sk->sk_rcvbuf))")]),
+    "net-napi-frag-not-drawn": ("Progress", SKBUFF, [
+        ("\treturn napi_alloc_frag_plain(fragsz, align_mask) ?:\n\t       sk_reserve_rx_frag(fragsz);",
+         "\treturn napi_alloc_frag_plain(fragsz, align_mask);")]),
+    "net-netdev-skb-not-drawn": ("Progress", SKBUFF, [
+        ("\t\treturn sk_reserve_rx_skb(dev, len, NET_SKB_PAD);", "\t\treturn NULL;")]),
+    "net-napi-skb-not-drawn": ("Progress", SKBUFF, [
+        ("\t\treturn sk_reserve_rx_skb(napi->dev, len,\n\t\t\t\t\t NET_SKB_PAD + NET_IP_ALIGN);",
+         "\t\treturn NULL;")]),
+    "net-build-skb-not-drawn": ("Progress", SKBUFF, [
+        ("\t\t\t       GFP_ATOMIC | __GFP_NOWARN);\n\tif (unlikely(!skb))\n"
+         "\t\treturn build_skb_reserve(data, frag_size);",
+         "\t\t\t       GFP_ATOMIC | __GFP_NOWARN);\n\tif (unlikely(!skb))\n\t\treturn NULL;")]),
+    "net-rx-refill-not-drawn": ("Progress", NET_API, [
+        ("(sk_reserve_active() && __sk_reserve_rx_refill(pfrag, gfp))", "false")]),
+    "net-rx-refill-kept": ("Balanced", NET_API, [
+        ("\t    page_ref_count(pfrag->page) == 1) {", "\t    false) {")]),
+    "net-tx-share-ignored": ("Exact", NET_API, [
+        ("\t    READ_ONCE(sk->sk_wmem_queued) > SK_RESERVE_SNDBUF)", "\t    false)")]),
+    "net-tx-share-ignored-by-pages": ("Exact", NET, [
+        ("\tif (sk_reserve_tx_gfp(sk, sk->sk_allocation) & __GFP_MEMALLOC)\n\t\tpage =", "\tpage =")]),
+    "net-tx-share-ignored-by-tcp": ("Exact", TCP, [
+        ("\tif (!force_schedule)\n\t\tgfp = sk_reserve_tx_gfp(sk, gfp);\n", "")]),
+    "net-tx-page-in-task-frag": ("Apart", NET, [
+        (" || sk->sk_use_task_frag)", ")")]),
+    "net-tx-page-kept": ("Balanced", SOCK, [
+        ("\tsk_reserve_tx_renew(sk, pfrag);\n", "")]),
+    "net-tx-page-renewed-and-kept": ("Balanced", NET, [
+        ("\tput_page(pfrag->page);\n", "")]),
+    "net-frag-of-stranger": ("Exact", NET, [
+        ("\tif (from_peer(fqdir->net, skb) &&\n\t    skb_move(", "\tif (skb_move(")]),
+    "net-frag-of-other-namespace": ("Exact", NET, [
+        ("found = res->net == net && sk_has_peer(res, skb);", "found = sk_has_peer(res, skb);")]),
+    "net-frag-of-ours-dropped": ("Progress", NET, [
+        ("\tif (res->protocol == IPPROTO_UDP && sk->sk_state != TCP_ESTABLISHED)\n\t\treturn true;\n", "")]),
+    "net-frag-limit-ignored": ("Strict", NET, [
+        ("return err == -ENOENT ? 0 : err;", "return 0;")]),
+    "net-frag-queue-unbounded": ("Exact", NET, [
+        ("\tbool roomy = frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES;",
+         "\tbool roomy = true;")]),
+    "net-frag-head-not-moved": ("Exact", NET, [
+        ("\tif (skb->head_frag)\n\t\terr = page_move(", "\tif (0)\n\t\terr = page_move(")]),
+    "net-frag6-charged-to-frag4": ("Exact", NET, [
+        ("&sk_reserve_nodes[SK_RESERVE_FRAG4 + kind]", "&sk_reserve_nodes[SK_RESERVE_FRAG4]")]),
+    "net-frag-drop-not-counted": ("Exact", NET, [
+        ("\t__NET_INC_STATS(fqdir->net, LINUX_MIB_PFMEMALLOCFRAGDROP);\n", "")]),
+    "net-early-any-socket": ("Exact", NET, [
+        ("\treturn sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);", "\treturn sk_fullsock(sk);")]),
+    "net-early-udp-of-ours-dropped": ("Progress", NET, [
+        ("\treturn sk_is_ours(sk) || (encap", "\treturn (encap")]),
+    "net-early-tcp-of-ours-dropped": ("Progress", NET, [
+        ("\t\treturn tcp4_is_ours(net, skb, iph, ports);", "\t\treturn false;")]),
+    "net-early-udp-tunnel-dropped": ("Progress", NET, [
+        (" || (encap && encap != UDP_ENCAP_RXRPC);", ";")]),
+    "net-early-tunnel-dropped": ("Progress", NET, [
+        ("\tif (proto_is_tunnel(iph->protocol))\n\t\treturn true;\n", "")]),
+    "net-early-fragment-dropped": ("Progress", NET, [
+        ("\tif (ip_is_fragment(iph))\n\t\treturn true;", "\tif (0)\n\t\treturn true;")]),
+    "net-early-mtu-dropped": ("Progress", NET, [
+        ("->type == ICMP_DEST_UNREACH;", "->type == ICMP_REDIRECT;")]),
+    "net-early-nd-dropped": ("Progress", NET, [
+        ("(type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT)", "false")]),
+    "net-early-udp-without-socket": ("Exact", NET, [
+        ("\tif (!sk)\n\t\treturn false;\n\treturn sk_is_ours(sk) ||", "\tif (!sk)\n\t\treturn true;\n\treturn sk_is_ours(sk) ||")]),
+    "net-early-drop-not-counted": ("Exact", NET, [
+        ("\t\t__NET_INC_STATS(net, LINUX_MIB_PFMEMALLOCEARLYDROP);", "\t\treturn false;")]),
+    "net-forwarder-drops": ("Progress", NET, [
+        ("\tif (may_forward(net))\n\t\treturn true;\n", "")]),
+    "net-anybody-sends-on": ("Exact", NET, [
+        ("\treturn may_forward(dev_net(dev)) ||\n", "\treturn true ||\n")]),
+    "net-forwarder-sends-nothing-on": ("Progress", NET, [
+        ("\treturn may_forward(dev_net(dev)) ||\n\t       ", "\treturn ")]),
+    "net-namespaces-mixed-up": ("Progress", NET, [
+        ("\t\tif (net && net != pos->net) {", "\t\tif (0) {")]),
+    "net-namespace-gone-unnoticed": ("Exact", NET, [
+        ("\tlist_del_rcu(&res->list);\n\tsk_reserve_set_net();", "\tlist_del_rcu(&res->list);")]),
+    "net-no-linger": ("Filled", NET, [
+        ("\tif (res) {\n\t\tqueue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,\n"
+         "\t\t\t\t   SK_RESERVE_LINGER);",
+         "\tif (res) {\n\t\tqueue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,\n"
+         "\t\t\t\t   0);")]),
+    "net-share-left-behind": ("Balanced", NET, [
+        ("\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tsk_reserve_list_del(res);",
+         "\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tres = NULL;")]),
+    "net-refused-stays-on-list": ("Balanced", NET, [
+        ("\tspin_lock(&sk_reserve_lock);\n\tsk_reserve_list_del(res);\n", "\tspin_lock(&sk_reserve_lock);\n")]),
+    "net-refused-stays-connected": ("Balanced", NET, [
+        ("sk_reserve_node(NETWORK)->parent)\n\t\tsk_reserve_down();\n\treturn err;",
+         "sk_reserve_node(NETWORK)->parent)\n\t\t(void)0;\n\treturn err;")]),
+    "net-socket-counts-twice": ("Exact", NET, [
+        ("\tknown = sk_reserve_find(res->sk);", "\tknown = false;")]),
+    "net-reconnect-waits": ("Progress", NET, [
+        ("\t\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {", "\t\tif (0) {")]),
+    "net-reconnect-without-share": ("Filled", NET, [
+        ("\tif (sk_reserve_list_add(res))\n\t\tsk_reserve_resize();", "\tsk_reserve_list_add(res);")]),
+    "net-scope-not-left": ("Floor", NET_API, [
+        ("\tif (unlikely(flags))\n\t\tmemalloc_flags_restore(flags);", "")]),
+    "net-scope-for-anybody": ("Floor", NET_API, [
+        (" || !sk || !sock_flag(sk, SOCK_MEMALLOC))", " || !sk)")]),
+    "net-scope-of-queue-forgotten": ("Progress", NET, [
+        ("\t\tif (flags)\n\t\t\treturn flags;\n", "")]),
+    "net-scope-of-device-forgotten": ("Progress", NET_API, [
+        ("sk_reserve_active() ? memalloc_noio_save() : 0", "0")]),
+    "net-control-outside-scope": ("Floor", NET, [
+        ("\tif (!reserve_scope() || size >", "\tif (size >")]),
+    "net-neigh-not-drawn": ("Progress", NEIGH, [
+        ("\t\tn = sk_reserve_neigh(tbl->entry_size + dev->neigh_priv_len);", "\t\tn = NULL;")]),
+    "net-route-not-drawn": ("Progress", DST, [
+        ("\t\tdst = sk_reserve_dst(ops->kmem_cachep);", "\t\tdst = NULL;")]),
+    "net-route-outside-scope": ("Floor", NET, [
+        ("\tif (!reserve_scope())\n\t\treturn NULL;\n", "")]),
+    "net-arp-of-stranger": ("Exact", ARP, [
+        ("\t\tneigh_release(n);\n\treturn !n;", "\t\tneigh_release(n);\n\treturn false;")]),
+    "net-scale-ignored": ("Filled", NET_SIZE, [
+        ("DIV_ROUND_UP(count * READ_ONCE(sk_reserve_scale), 100)", "count")]),
+    "net-scale-not-of-all": ("Filled", NET_SIZE, [
+        ("\t\t&size->control,\n", "")]),
+    "net-scale-refused-and-kept": ("Filled", NET, [
+        ("\t\tWRITE_ONCE(sk_reserve_scale, old);", "\t\t(void)old;")]),
+    "net-ring-of-one-queue": ("Filled", NET_SIZE, [
+        ("dev_ring(dev) * dev->real_num_rx_queues", "dev_ring(dev)")]),
+    "net-ring-without-bound": ("Exact", NET_SIZE, [
+        ("min_t(u32, ring.rx_pending, SK_RESERVE_RING_MAX)", "ring.rx_pending")]),
+    "net-ring-ignores-mtu": ("Filled", NET_SIZE, [
+        ("READ_ONCE(dev->mtu)", "ETH_DATA_LEN")]),
+    "net-ring-without-jumbo": ("Filled", NET_SIZE, [
+        ("\t\t\tsize->jumbo = SK_RESERVE_JUMBO;\n", "")]),
+    "net-ring-of-any-device": ("Exact", NET_SIZE, [
+        ("\t\tif (!known && (dev_net(", "\t\tif ((dev_net(")]),
+    "net-ring-below-forgotten": ("Filled", NET_SIZE, [
+        ("\t\tnetdev_walk_all_lower_dev_rcu(dev, dev_mark, &priv);\n", "")]),
+    "net-heads-one-per-page": ("Filled", NET_SIZE, [
+        (".count = 2 * buffers", ".count = buffers")]),
+    "net-second-socket-adds-nothing": ("Filled", NET_SIZE, [
+        ("\tsize->control++;\n\tif (!is_tcp(res))", "\tsize->control++;\n\tif (!is_tcp(res) || size->clones)")]),
+    "net-routes-forgotten": ("Filled", NET_SIZE, [
+        ("\t\tsum_dst_cache(size, res->dst_cache);", "")]),
+    "net-ipv6-fragments-forgotten": ("Filled", NET_SIZE, [
+        ("\t\tsize->frag[2] = SK_RESERVE_FRAG_PAGES;\n", "")]),
+    "net-grow-takes-back": ("Filled", NET_SIZE, [
+        ("\tsize->clones = max(size->clones, than->clones);\n", "")]),
+    "net-refused-keeps-half": ("Exact", NET_SIZE, [
+        ("\twhile (node-- > SK_RESERVE_FIRST)\n\t\tdemand_set(node, &sk_reserve_now[node]);\n", "")]),
+    "net-never-shrinks": ("Exact", NET, [
+        ("\tsk_reserve_wish(&size);\n\tsk_reserve_shrink(&size);", "\t(void)size;")]),
+    "net-mtu-unnoticed": ("Filled", NET_SIZE, [
+        ("\tcase NETDEV_CHANGEMTU:\n", "")]),
+    "net-ethtool-unnoticed": ("Filled", ETHTOOL, [
+        ("\tsk_reserve_dev_changed(dev);\n", "")]),
+    "net-unregister-unnoticed": ("Balanced", NET_SIZE, [
+        ("\t\tdev_replace(dev, NULL);\n", "")]),
+    "net-upper-unnoticed": ("Filled", NET_SIZE, [
+        ("\tcase NETDEV_CHANGEUPPER:\n\t\tsk_reserve_resize();\n\t\tbreak;\n", "")]),
+    "net-cleared-and-kept": ("Balanced", SOCK, [
+        ("\tif (was_set)\n\t\tsk_reserve_disconnect(sk);\n", "")]),
 }
 
 
 def main() -> int:
-    if sys.argv[1:] == ["list"]:
-        print("\n".join(MUTANTS))
+    if sys.argv[1:2] == ["list"]:
+        patterns = sys.argv[2:] or ["*"]
+        print("\n".join(name for name in MUTANTS
+                        if any(fnmatch.fnmatch(name, p) for p in patterns)))
         return 0
     if len(sys.argv) != 4 or sys.argv[3] not in MUTANTS:
         print(__doc__, file=sys.stderr)

@@ -3,7 +3,7 @@
 #
 # Break the code on purpose, one place at a time, and see KUnit notice:
 #
-#	mutants.sh [NAME...]
+#	mutants.sh [PATTERN...]		those whose names match, as 'net-*'
 #
 # Each invariant of Documentation/mm/reserve.rst has some. A mutant passes if a
 # test fails, or the kernel stops, because of it. All of them take a while:
@@ -20,8 +20,8 @@ export KERNEL_LOCKED=1
 export KUNIT_LIMIT=${KUNIT_LIMIT:-150}
 "$scripts/tree.sh" reserve
 
-mapfile -t names < <(python3 "$scripts/mutants.py" list)
-(($# == 0)) || names=("$@")
+mapfile -t names < <(python3 "$scripts/mutants.py" list "$@" | sed '/^$/d')
+((${#names[@]})) || die "no mutant is called $*"
 mkdir -p "$BUILD/logs"
 log=$BUILD/logs/mutant.log
 current=
@@ -47,7 +47,7 @@ for name in "${names[@]}"; do
 		say "not ok $n $name # does not compile: $(grep -m1 -E ': error: ' "$log")"
 		alive=$((alive + 1))
 	elif ((status)); then
-		seen=$(grep -oE 'not ok [0-9]+ reserve_test_[a-z_]+' "$log" | sed 's/.* //' | sort -u | paste -sd' ') || true
+		seen=$(grep -oE 'not ok [0-9]+ (sk_)?reserve_test_[a-z0-9_]+' "$log" | sed 's/.* //' | sort -u | paste -sd' ') || true
 		say "ok $n $name # $what: seen by ${seen:-a crash or a hang}"
 		killed=$((killed + 1))
 	else

@@ -35,6 +35,7 @@ enum sk_reserve_frag {
 DECLARE_STATIC_KEY_FALSE(sk_reserve_key);
 
 int sk_reserve_connect(struct sock *sk);
+void sk_reserve_join(struct sock *sk);
 void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_resize(void);
 void sk_reserve_dev_changed(struct net_device *dev);
@@ -91,6 +92,7 @@ static inline int sk_reserve_connect(struct sock *sk)
 	return 0;
 }
 
+static inline void sk_reserve_join(struct sock *sk) { }
 static inline void sk_reserve_disconnect(struct sock *sk) { }
 static inline void sk_reserve_dev_changed(struct net_device *dev) { }
 

@@ -784,9 +784,25 @@ static int sk_reserve_add(struct sk_reserve *res)
 	spin_lock(&sk_reserve_lock);
 	sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
-	if (list_empty(&sk_reserves) && sk_reserve_node(NETWORK)->parent)
+	/* What the last one left lingers. */
+	if (list_empty(&sk_reserves) && !sk_reserve_active() &&
+	    sk_reserve_node(NETWORK)->parent)
 		sk_reserve_down();
 	return err;
+}
+
+/* NULL if @sk gets no share */
+static struct sk_reserve *sk_reserve_new(struct sock *sk)
+{
+	struct sk_reserve *res;
+
+	if (sock_net(sk)->user_ns != &init_user_ns)
+		return NULL;
+	res = kzalloc(sizeof(*res), GFP_KERNEL);
+	if (!res)
+		return ERR_PTR(-ENOMEM);
+	sk_reserve_describe(res, sk);
+	return res;
 }
 
 /*
@@ -818,15 +834,11 @@ static void sk_reserve_add_later(struct sk_reserve *res)
  */
 int sk_reserve_connect(struct sock *sk)
 {
-	struct sk_reserve *res;
+	struct sk_reserve *res = sk_reserve_new(sk);
 	int err;
 
-	if (sock_net(sk)->user_ns != &init_user_ns)
-		return 0;
-	res = kzalloc(sizeof(*res), GFP_KERNEL);
-	if (!res)
-		return -ENOMEM;
-	sk_reserve_describe(res, sk);
+	if (IS_ERR_OR_NULL(res))
+		return PTR_ERR_OR_ZERO(res);
 
 	if (!mutex_trylock(&sk_reserve_mutex)) {
 		if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {
@@ -846,13 +858,36 @@ int sk_reserve_connect(struct sock *sk)
 }
 EXPORT_SYMBOL_GPL(sk_reserve_connect);
 
+/**
+ * sk_reserve_join - count a socket in, whatever can be set aside for it
+ * @sk: the socket, not freed before sk_reserve_disconnect()
+ *
+ * For sk_force_memalloc(), and after sk_reserve_connect() failed for who has set
+ * the flag before. Such a socket takes the place of another, whose share stays
+ * where it is, then. Where there is none any more, it is asked for again until
+ * it can be had.
+ *
+ * Context: Process. May sleep and reclaim, as far as the memalloc scope allows.
+ */
+void sk_reserve_join(struct sock *sk)
+{
+	struct sk_reserve *res = sk_reserve_new(sk);
+
+	/* The other one is still there: both cannot be had, and need not be. */
+	if (!IS_ERR_OR_NULL(res) && sk_reserve_list_add(res))
+		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
+				   sk_reserve_active() ? SK_RESERVE_LINGER : 0);
+}
+EXPORT_SYMBOL_GPL(sk_reserve_join);
+
 /*
- * What cannot be had is said in the log: the connections stand, with what they
- * were promised before.
+ * What cannot be had is said in the log, and asked for again: the connections
+ * stand, with what they were promised before.
  */
 static void sk_reserve_resize_fn(struct work_struct *work)
 {
 	struct sk_reserve_size size;
+	static bool lacking;
 	int err;
 
 	guard(mutex)(&sk_reserve_mutex);
@@ -864,10 +899,15 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 	}
 	err = sk_reserve_up();
 	if (err) {
-		pr_warn_ratelimited("a connection or device needs more than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
-				    ERR_PTR(err));
+		if (!lacking)
+			pr_warn("a connection or device needs more than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
+				ERR_PTR(err));
+		lacking = true;
+		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
+				   SK_RESERVE_LINGER);
 		return;
 	}
+	lacking = false;
 	sk_reserve_wish(&size);
 	sk_reserve_shrink(&size);
 }

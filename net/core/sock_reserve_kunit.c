@@ -8,6 +8,8 @@
 #include <kunit/test.h>
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool_netlink.h>
+#include <linux/inetdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <net/arp.h>
@@ -16,8 +18,12 @@
 #define TEST_HERE	0xc0000202
 #define TEST_PORT	9999
 
+#define TEST_OBJECTS	4096
+
 struct sk_reserve_test {
 	struct list_head hog;
+	void **objects;
+	unsigned int nr_objects;
 	struct socket *sock;
 	struct net_device *dev;
 };
@@ -59,58 +65,92 @@ static void test_dev_setup(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
-static void dev_up(struct kunit *test, u32 rx_pending)
+static struct net_device *dev_new(struct kunit *test, u32 rx_pending, unsigned int queues)
 {
-	struct sk_reserve_test *t = test->priv;
 	struct test_dev *priv;
+	struct net_device *dev;
 	int err;
 
-	t->dev = alloc_netdev(sizeof(*priv), "rsv%d", NET_NAME_UNKNOWN, test_dev_setup);
-	KUNIT_ASSERT_NOT_NULL(test, t->dev);
-	priv = netdev_priv(t->dev);
+	dev = alloc_netdev_mqs(sizeof(*priv), "rsv%d", NET_NAME_UNKNOWN, test_dev_setup,
+			       1, queues);
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	priv = netdev_priv(dev);
 	priv->rx_pending = rx_pending;
 	rtnl_lock();
-	err = register_netdevice(t->dev) ?: dev_open(t->dev, NULL);
+	err = register_netdevice(dev) ?: dev_open(dev, NULL);
 	rtnl_unlock();
 	KUNIT_ASSERT_EQ(test, err, 0);
 	flush_delayed_work(&sk_reserve_resize_work);
+	return dev;
+}
+
+static void dev_free(struct net_device *dev)
+{
+	unregister_netdev(dev);
+	free_netdev(dev);
+	flush_delayed_work(&sk_reserve_resize_work);
+}
+
+static void dev_up(struct kunit *test, u32 rx_pending)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	t->dev = dev_new(test, rx_pending, 1);
 }
 
 static void dev_gone(struct sk_reserve_test *t)
 {
-	if (!t->dev)
-		return;
-	unregister_netdev(t->dev);
-	free_netdev(t->dev);
+	if (t->dev)
+		dev_free(t->dev);
 	t->dev = NULL;
-	flush_delayed_work(&sk_reserve_resize_work);
 }
 
 /* Memory */
 
-static void hog_all(struct sk_reserve_test *t)
+static void hog_pages(struct sk_reserve_test *t, gfp_t gfp)
 {
 	struct page *page;
 
-	while ((page = alloc_page(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN)))
+	while ((page = alloc_page(GFP_ATOMIC | gfp | __GFP_NOWARN)))
 		list_add(&page->lru, &t->hog);
 }
 
-static void hog_slabs(void **objects, unsigned int nr, struct kmem_cache *s)
+static void hog_all(struct sk_reserve_test *t)
 {
-	unsigned int i;
+	hog_pages(t, __GFP_MEMALLOC);
+}
 
-	for (i = 0; i < nr; i++) {
-		objects[i] = kmem_cache_alloc(s, GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN);
-		if (!objects[i])
+/* What is below the watermarks is left. */
+static void hog_ordinary(struct sk_reserve_test *t)
+{
+	hog_pages(t, __GFP_NOMEMALLOC);
+}
+
+/* With the pages gone, the objects of a cache, or of the size if that is NULL */
+static void hog_objects(struct sk_reserve_test *t, struct kmem_cache *s, size_t size)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN;
+	void *object;
+
+	while (t->nr_objects < TEST_OBJECTS) {
+		object = s ? kmem_cache_alloc(s, gfp) : kmalloc(size, gfp);
+		if (!object)
 			break;
+		t->objects[t->nr_objects++] = object;
 	}
+}
+
+static void hog_heads(struct sk_reserve_test *t)
+{
+	hog_objects(t, net_hotdata.skbuff_cache, 0);
 }
 
 static void hog_free(struct sk_reserve_test *t)
 {
 	struct page *page, *next;
 
+	while (t->nr_objects)
+		kfree(t->objects[--t->nr_objects]);
 	list_for_each_entry_safe(page, next, &t->hog, lru) {
 		list_del(&page->lru);
 		__free_page(page);
@@ -164,6 +204,9 @@ static int sk_reserve_test_init(struct kunit *test)
 	if (!t)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&t->hog);
+	t->objects = kunit_kcalloc(test, TEST_OBJECTS, sizeof(*t->objects), GFP_KERNEL);
+	if (!t->objects)
+		return -ENOMEM;
 	test->priv = t;
 	return 0;
 }
@@ -192,12 +235,239 @@ static void sk_reserve_test_connect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(FRAG6)->pages.limit, 0UL);
 	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->pages.limit, 0UL);
 	KUNIT_EXPECT_GT(test, sk_reserve_node(CONTROL)->pages.limit, 0UL);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(HEADS)->own.limit,
+			3 * sk_reserve_node(RING)->pages.limit);
 	KUNIT_EXPECT_EQ(test, sk_set_memalloc(t->sock->sk), 0);
 
 	socket_down(t);
 	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
 	for (node = 0; node < SK_RESERVE_NODES; node++)
 		KUNIT_EXPECT_EQ(test, sk_reserve_nodes[node].pages.limit, 0UL);
+}
+
+static unsigned long network_limit(void)
+{
+	return sk_reserve_node(NETWORK)->pages.limit;
+}
+
+/* A socket counts once, whoever connects it again. */
+static void sk_reserve_test_connect_twice(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	unsigned long limit;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	limit = network_limit();
+	KUNIT_EXPECT_EQ(test, sk_reserve_connect(t->sock->sk), 0);
+	KUNIT_EXPECT_EQ(test, network_limit(), limit);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&sk_reserves));
+}
+
+/* The share of a socket that was cleared stays for a while. */
+static void sk_reserve_test_linger(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct timer_list *timer = &sk_reserve_resize_work.timer;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	flush_delayed_work(&sk_reserve_resize_work);
+	sk_clear_memalloc(t->sock->sk);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	KUNIT_EXPECT_TRUE(test, timer_pending(timer));
+	KUNIT_EXPECT_TRUE(test, time_after(timer->expires, jiffies + SK_RESERVE_LINGER / 2));
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
+}
+
+/* Nothing is left of a first socket that is refused. */
+static void sk_reserve_test_first_refused(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &t->sock), 0);
+	hog_all(t);
+	hog_thin(t);
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(t->sock->sk), -ENOMEM);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
+	KUNIT_EXPECT_NULL(test, sk_reserve_node(NETWORK)->parent);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
+	KUNIT_EXPECT_EQ(test, network_limit(), 0UL);
+}
+
+struct test_reconnect {
+	struct work_struct work;
+	struct completion done;
+	struct sock *sk;
+};
+
+static void test_reconnect_fn(struct work_struct *work)
+{
+	struct test_reconnect *r = container_of(work, struct test_reconnect, work);
+	unsigned int noio = memalloc_noio_save();
+
+	sk_set_memalloc(r->sk);
+	memalloc_noio_restore(noio);
+	complete(&r->done);
+}
+
+/* Who mends what reclaim waits for does not wait; the share follows. */
+static void sk_reserve_test_reconnect(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct test_reconnect r;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &t->sock), 0);
+	r.sk = t->sock->sk;
+	init_completion(&r.done);
+	INIT_WORK_ONSTACK(&r.work, test_reconnect_fn);
+	mutex_lock(&sk_reserve_mutex);
+	schedule_work(&r.work);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&r.done, 2 * HZ), 0UL);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
+	mutex_unlock(&sk_reserve_mutex);
+	flush_work(&r.work);
+	destroy_work_on_stack(&r.work);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+}
+
+/* What is there is not taken back by who asks for less. */
+static void sk_reserve_test_grow(struct kunit *test)
+{
+	static const struct sk_reserve_size nothing;
+	unsigned long limit[SK_RESERVE_NODES];
+	enum sk_reserve_node node;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	for (node = 0; node < SK_RESERVE_NODES; node++)
+		limit[node] = sk_reserve_nodes[node].pages.limit;
+	mutex_lock(&sk_reserve_mutex);
+	KUNIT_EXPECT_EQ(test, sk_reserve_grow(&nothing), 0);
+	mutex_unlock(&sk_reserve_mutex);
+	for (node = 0; node < SK_RESERVE_NODES; node++)
+		KUNIT_EXPECT_EQ(test, sk_reserve_nodes[node].pages.limit, limit[node]);
+}
+
+/* Sums: what @nr sockets need */
+
+static struct sk_reserve_size sum_of(struct sk_reserve *res, unsigned int nr)
+{
+	struct sk_reserve_size size;
+	LIST_HEAD(sockets);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		list_add_tail(&res[i].list, &sockets);
+	sk_reserve_sum(&size, &sockets);
+	return size;
+}
+
+#define TEST_TCP(_family) { .net = &init_net, .family = (_family), \
+			    .protocol = IPPROTO_TCP, .mss = 536 }
+
+static void sk_reserve_test_sum_sockets(struct kunit *test)
+{
+	struct sk_reserve res[2] = { TEST_TCP(AF_INET), TEST_TCP(AF_INET) };
+	struct sk_reserve_size one = sum_of(res, 1), two = sum_of(res, 2);
+
+	KUNIT_EXPECT_EQ(test, two.ring, 2 * one.ring);
+	KUNIT_EXPECT_EQ(test, two.clones, 2 * one.clones);
+	KUNIT_EXPECT_EQ(test, two.segments, 2 * one.segments);
+	KUNIT_EXPECT_EQ(test, two.copies, 2 * one.copies);
+	KUNIT_EXPECT_EQ(test, two.control, one.control + 1);
+	KUNIT_EXPECT_EQ(test, two.frag[0], one.frag[0]);
+	KUNIT_EXPECT_PTR_EQ(test, two.dst_caches[0], NULL);
+}
+
+static void sk_reserve_test_sum_kinds(struct kunit *test)
+{
+	struct sk_reserve res[2] = { TEST_TCP(AF_INET), TEST_TCP(AF_INET6) };
+	struct sk_reserve_size size;
+
+	res[1].dst_cache = net_hotdata.skbuff_cache;
+	size = sum_of(&res[0], 1);
+	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[1], 0UL);
+	KUNIT_EXPECT_EQ(test, size.frag[2], 0UL);
+	size = sum_of(res, 2);
+	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[1], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[2], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_PTR_EQ(test, size.dst_caches[0], net_hotdata.skbuff_cache);
+}
+
+static void sk_reserve_test_sum_scale(struct kunit *test)
+{
+	struct sk_reserve res = TEST_TCP(AF_INET6);
+	struct sk_reserve_size one, two;
+	struct net_device *dev = dev_new(test, 64, 1);
+
+	rtnl_lock();
+	KUNIT_EXPECT_EQ(test, dev_set_mtu(dev, 9000), 0);
+	rtnl_unlock();
+	one = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(200), 0);
+	two = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(100), 0);
+	dev_free(dev);
+	KUNIT_EXPECT_EQ(test, two.ring, 2 * one.ring);
+	KUNIT_EXPECT_GT(test, one.jumbo, 0UL);
+	KUNIT_EXPECT_EQ(test, two.jumbo, 2 * one.jumbo);
+	KUNIT_EXPECT_EQ(test, two.frag[0], 2 * one.frag[0]);
+	KUNIT_EXPECT_EQ(test, two.frag[1], 2 * one.frag[1]);
+	KUNIT_EXPECT_EQ(test, two.frag[2], 2 * one.frag[2]);
+	KUNIT_EXPECT_EQ(test, two.clones, 2 * one.clones);
+	KUNIT_EXPECT_EQ(test, two.segments, 2 * one.segments);
+	KUNIT_EXPECT_EQ(test, two.copies, 2 * one.copies);
+	KUNIT_EXPECT_EQ(test, two.control, 2 * one.control);
+}
+
+/* All queues of the device that a socket uses, or of any if that is not known */
+static void sk_reserve_test_sum_devices(struct kunit *test)
+{
+	struct sk_reserve res = TEST_TCP(AF_INET);
+	unsigned long none = sum_of(&res, 1).ring;
+	struct net_device *dev[2];
+
+	dev[0] = dev_new(test, 64, 2);
+	dev[1] = dev_new(test, 10, 1);
+	KUNIT_EXPECT_EQ(test, sum_of(&res, 1).ring, none + 2 * 64 + 10);
+	res.ifindex = dev[0]->ifindex;
+	KUNIT_EXPECT_EQ(test, sum_of(&res, 1).ring, none + 2 * 64);
+	res.ifindex = dev[1]->ifindex;
+	KUNIT_EXPECT_EQ(test, sum_of(&res, 1).ring, none + 10);
+	dev_free(dev[0]);
+	dev_free(dev[1]);
+}
+
+/* What is below a device counts, and is noticed when it gets there. */
+static void sk_reserve_test_sum_lower(struct kunit *test)
+{
+	struct sk_reserve res = TEST_TCP(AF_INET);
+	unsigned long none = sum_of(&res, 1).ring;
+	struct net_device *upper, *lower[2];
+
+	upper = dev_new(test, 0, 1);
+	lower[0] = dev_new(test, 64, 1);
+	lower[1] = dev_new(test, 10, 1);
+	rtnl_lock();
+	mutex_lock(&sk_reserve_mutex);
+	KUNIT_EXPECT_FALSE(test, work_busy(&sk_reserve_resize_work.work));
+	KUNIT_EXPECT_EQ(test, netdev_upper_dev_link(lower[0], upper, NULL), 0);
+	KUNIT_EXPECT_TRUE(test, work_busy(&sk_reserve_resize_work.work));
+	mutex_unlock(&sk_reserve_mutex);
+	rtnl_unlock();
+	res.ifindex = upper->ifindex;
+	KUNIT_EXPECT_EQ(test, sum_of(&res, 1).ring, none + 64);
+	rtnl_lock();
+	netdev_upper_dev_unlink(lower[0], upper);
+	rtnl_unlock();
+	dev_free(upper);
+	dev_free(lower[0]);
+	dev_free(lower[1]);
 }
 
 /* The demand follows the rings: their size, the MTU, and that they go. */
@@ -215,7 +485,7 @@ static void sk_reserve_test_rings(struct kunit *test)
 
 	((struct test_dev *)netdev_priv(t->dev))->rx_pending = 128;
 	rtnl_lock();
-	sk_reserve_dev_changed(t->dev);
+	ethtool_notify(t->dev, ETHTOOL_MSG_RINGS_NTF, NULL);
 	rtnl_unlock();
 	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none + 128);
@@ -238,6 +508,47 @@ static void sk_reserve_test_rings(struct kunit *test)
 
 	dev_gone(t);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none);
+}
+
+/* Who takes the place of another has its share, without asking for one more. */
+static void sk_reserve_test_replace(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct socket *sock;
+	unsigned long limit;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &sock), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	limit = network_limit();
+	hog_all(t);
+	hog_thin(t);
+	sk_force_memalloc(sock->sk);
+	sk_clear_memalloc(t->sock->sk);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	KUNIT_EXPECT_EQ(test, network_limit(), limit);
+	sk_clear_memalloc(sock->sk);
+	sock_release(sock);
+}
+
+/* Where there is no share any more it is asked for until it can be had. */
+static void sk_reserve_test_retry(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &t->sock), 0);
+	hog_all(t);
+	hog_thin(t);
+	sk_force_memalloc(t->sock->sk);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
+	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
+	hog_free(t);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	KUNIT_EXPECT_GT(test, network_limit(), 0UL);
 }
 
 /* What cannot be had is refused, and changes nothing for who was there first. */
@@ -291,6 +602,37 @@ static unsigned int rx_many(struct sk_buff **skbs, unsigned int n, unsigned int 
 	return i;
 }
 
+/* Is a page freed as a page, and an object as an object? */
+static bool head_frag_is_right(const struct sk_buff *skb)
+{
+	return skb->head_frag == !folio_test_slab(virt_to_folio(skb->head));
+}
+
+/* Clones and copies of what arrives are charged likewise. */
+static void rx_copies(struct kunit *test, struct sk_buff *skb)
+{
+	struct sk_buff *copy[3];
+	unsigned int i;
+
+	copy[0] = skb_clone(skb, GFP_ATOMIC);
+	copy[1] = skb_copy(skb, GFP_ATOMIC);
+	copy[2] = __pskb_copy(skb, 0, GFP_ATOMIC);
+	for (i = 0; i < ARRAY_SIZE(copy); i++) {
+		KUNIT_EXPECT_NOT_NULL(test, copy[i]);
+		if (copy[i])
+			KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(copy[i]));
+	}
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(SOCKETS)->own.usage, 0UL);
+	for (i = 0; i < ARRAY_SIZE(copy); i++)
+		kfree_skb(copy[i]);
+
+	hog_objects(test->priv, NULL, 2048);
+	hog_objects(test->priv, NULL, 4096);
+	KUNIT_EXPECT_EQ(test, pskb_expand_head(skb, 0, 1500, GFP_ATOMIC), 0);
+	KUNIT_EXPECT_TRUE(test, head_frag_is_right(skb));
+	KUNIT_EXPECT_GT(test, sk_reserve_node(RING)->pages.usage, 0UL);
+}
+
 /*
  * What arrives is charged, small and large, and so are its clones and copies;
  * when the reserve is spent there is nothing, and in the end all is back.
@@ -299,8 +641,8 @@ static void rx_test(struct kunit *test, unsigned int size)
 {
 	const unsigned int max = 4096;
 	struct sk_reserve_test *t = test->priv;
-	struct sk_buff **skbs, *copy[3];
-	unsigned int i, n, marked = 0;
+	struct sk_buff **skbs;
+	unsigned int i, n, marked = 0, wrong = 0;
 
 	skbs = kunit_kcalloc(test, max, sizeof(*skbs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, skbs);
@@ -308,24 +650,20 @@ static void rx_test(struct kunit *test, unsigned int size)
 	hog_all(t);
 	n = rx_many(skbs, max, size);
 	KUNIT_EXPECT_LT(test, n, max);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		marked += skb_pfmemalloc(skbs[i]);
+		wrong += !head_frag_is_right(skbs[i]);
+	}
 	KUNIT_EXPECT_GT(test, marked, 0U);
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(skbs[n - 1]));
 	KUNIT_EXPECT_GT(test, all_usage(), 0UL);
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(SOCKETS)->pages.usage, 0UL);
 
 	/* Room for a few: what they are made from was the last. */
 	for (i = 0; i < 4 && i < n; i++)
 		kfree_skb(skbs[--n]);
-	copy[0] = skb_clone(skbs[n - 1], GFP_ATOMIC);
-	copy[1] = skb_copy(skbs[n - 1], GFP_ATOMIC);
-	copy[2] = __pskb_copy(skbs[n - 1], 0, GFP_ATOMIC);
-	for (i = 0; i < ARRAY_SIZE(copy); i++) {
-		KUNIT_EXPECT_NOT_NULL(test, copy[i]);
-		if (copy[i])
-			KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(copy[i]));
-		kfree_skb(copy[i]);
-	}
+	rx_copies(test, skbs[n - 1]);
 
 	/* As drivers free them: heads of the reserve are not kept for reuse. */
 	local_bh_disable();
@@ -344,6 +682,177 @@ static void sk_reserve_test_rx_small(struct kunit *test)
 static void sk_reserve_test_rx_page(struct kunit *test)
 {
 	rx_test(test, 1600);
+}
+
+/* What is below the watermarks is for reclaim, and not for what arrives. */
+static void sk_reserve_test_rx_watermark(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct sk_reserve_test *t = test->priv;
+	struct page *page;
+	struct sk_buff *skb;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_ordinary(t);
+	hog_objects(t, NULL, 2048);
+	skb = __alloc_skb(1600, gfp, SKB_ALLOC_RX, NUMA_NO_NODE);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
+	kfree_skb(skb);
+	while ((page = __sk_reserve_rx_page(0)))
+		list_add(&page->lru, &t->hog);
+	skb = __alloc_skb(1600, gfp, SKB_ALLOC_RX, NUMA_NO_NODE);
+	KUNIT_EXPECT_NULL(test, skb);
+	kfree_skb(skb);
+}
+
+/* Buffers as drivers ask for them */
+
+static struct sk_buff *rx_netdev_skb(void)
+{
+	return __netdev_alloc_skb(NULL, 1500, GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static struct sk_buff *rx_napi_skb(void)
+{
+	static struct napi_struct napi;
+
+	return napi_alloc_skb(&napi, 1500);
+}
+
+static struct sk_buff *rx_build(void *data, unsigned int size)
+{
+	struct sk_buff *skb = data ? build_skb(data, size) : NULL;
+
+	if (data && !skb)
+		skb_free_frag(data);
+	return skb;
+}
+
+static struct sk_buff *rx_napi_frag(void)
+{
+	return rx_build(napi_alloc_frag(2048), 2048);
+}
+
+static struct sk_buff *rx_netdev_frag(void)
+{
+	return rx_build(netdev_alloc_frag(2048), 2048);
+}
+
+/* How many of them are in emergency memory, and not in somebody's reserve? */
+static void rx_buffers(struct kunit *test, struct sk_buff *(*rx)(void))
+{
+	struct mem_reserve *ring = sk_reserve_node(RING);
+	struct sk_reserve_test *t = test->priv;
+	unsigned long pages = 0;
+	struct sk_buff_head list;
+	struct sk_buff *skb;
+
+	__skb_queue_head_init(&list);
+	local_bh_disable();
+	while (skb_queue_len(&list) < TEST_OBJECTS && (skb = rx())) {
+		pages += page_is_pfmemalloc(virt_to_head_page(skb->head));
+		__skb_queue_tail(&list, skb);
+	}
+	local_bh_enable();
+	KUNIT_EXPECT_LT(test, skb_queue_len(&list), TEST_OBJECTS);
+	KUNIT_EXPECT_GT(test, pages, 0UL);
+	KUNIT_EXPECT_EQ(test, ring->pages.usage, pages);
+	hog_heads(t);
+	__skb_queue_purge(&list);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+}
+
+static void sk_reserve_test_rx_buffers(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_ordinary(t);
+	rx_buffers(test, rx_netdev_skb);
+	rx_buffers(test, rx_napi_skb);
+	rx_buffers(test, rx_napi_frag);
+	rx_buffers(test, rx_netdev_frag);
+}
+
+/* A head is charged and bears the mark; without one the page is not lost. */
+static void sk_reserve_test_rx_heads(struct kunit *test)
+{
+	struct mem_reserve *heads = sk_reserve_node(HEADS);
+	struct kmem_cache *cache = net_hotdata.skbuff_cache;
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb = NULL, *head;
+	void *data;
+
+	data = netdev_alloc_frag(2048);
+	KUNIT_ASSERT_NOT_NULL(test, data);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_ordinary(t);
+	hog_heads(t);
+	head = rx_build(data, 2048);
+	KUNIT_ASSERT_NOT_NULL(test, head);
+	KUNIT_EXPECT_EQ(test, heads->own.usage, 1UL);
+	KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(head));
+	kfree_skb(head);
+	KUNIT_EXPECT_EQ(test, heads->own.usage, 0UL);
+	KUNIT_EXPECT_NULL(test, __sk_reserve_head(cache, gfp | __GFP_NOMEMALLOC, SKB_ALLOC_RX));
+
+	while ((head = sk_reserve_rx_head())) {
+		head->next = skb;
+		skb = head;
+	}
+	KUNIT_EXPECT_GT(test, heads->own.usage, 0UL);
+	KUNIT_EXPECT_NULL(test, __sk_reserve_head(cache, gfp | __GFP_MEMALLOC, SKB_ALLOC_RX));
+	KUNIT_EXPECT_NULL(test, sk_reserve_rx_skb(NULL, 2048, 0));
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 0UL);
+	for (; skb; skb = head) {
+		head = skb->next;
+		kmem_cache_free(cache, skb);
+	}
+	KUNIT_EXPECT_EQ(test, heads->own.usage, 0UL);
+}
+
+/* A ring's page fragment goes back to the reserve once there is other memory. */
+static void sk_reserve_test_rx_refill(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN;
+	struct mem_reserve *ring = sk_reserve_node(RING);
+	struct sk_reserve_test *t = test->priv;
+	struct page_frag frag = {};
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_all(t);
+	KUNIT_ASSERT_TRUE(test, skb_page_frag_refill_rx(1000, &frag, gfp));
+	KUNIT_EXPECT_EQ(test, ring->pages.usage, 1UL);
+	hog_free(t);
+	KUNIT_ASSERT_TRUE(test, skb_page_frag_refill_rx(1000, &frag, gfp));
+	KUNIT_EXPECT_EQ(test, ring->pages.usage, 0UL);
+	put_page(frag.page);
+}
+
+/* What shares pages of the reserve bears the mark, and is not kept. */
+static void sk_reserve_test_mark(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb, *copy;
+	struct page *page;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	skb = alloc_skb(256, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	page = __sk_reserve_rx_page(0);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	skb_add_rx_frag(skb, 0, page, 0, 100, 100);
+	KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(skb));
+	copy = __pskb_copy(skb, 0, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, copy);
+	KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(copy));
+	KUNIT_EXPECT_EQ(test, sock_queue_err_skb(t->sock->sk, skb), -ENOMEM);
+	kfree_skb(copy);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
 }
 
 /* A page for a ring of pages, and only while there are such sockets */
@@ -372,7 +881,7 @@ static void sk_reserve_test_tx(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
 	struct mem_reserve *sockets = sk_reserve_node(SOCKETS);
-	struct sk_buff *skb, *clone, *many[32] = {};
+	struct sk_buff *skb, *clone, *second, *many[32] = {};
 	struct page_frag frag = {};
 	unsigned int i;
 	struct sock *sk;
@@ -389,6 +898,12 @@ static void sk_reserve_test_tx(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(HEADS)->own.usage, 0UL);
 	clone = skb_clone(skb, sk_gfp_mask(sk, GFP_ATOMIC));
 	KUNIT_EXPECT_NOT_NULL(test, clone);
+	/* The one beside it is taken: from then on they are charged. */
+	hog_heads(t);
+	second = skb_clone(skb, sk_gfp_mask(sk, GFP_ATOMIC));
+	KUNIT_EXPECT_NOT_NULL(test, second);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(HEADS)->own.usage, 0UL);
+	kfree_skb(second);
 	kfree_skb(clone);
 	for (i = 0; i < ARRAY_SIZE(many); i++)
 		kfree_skb(many[i]);
@@ -409,6 +924,115 @@ static void sk_reserve_test_tx(struct kunit *test)
 	sk->sk_wmem_queued -= SK_RESERVE_SNDBUF + 1;
 }
 
+/* Beyond its share it gets nothing, whatever asks for it. */
+static void sk_reserve_test_tx_share(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct mem_reserve *sockets = sk_reserve_node(SOCKETS);
+	struct page_frag frag = {};
+	struct sk_buff *skb;
+	struct sock *sk;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	sk = t->sock->sk;
+	hog_all(t);
+	hog_objects(t, net_hotdata.skbuff_fclone_cache, 0);
+	sk->sk_use_task_frag = true;
+	KUNIT_EXPECT_FALSE(test, sk_reserve_tx_refill(sk, &frag));
+	sk->sk_use_task_frag = false;
+	sk->sk_wmem_queued += SK_RESERVE_SNDBUF + 1;
+	KUNIT_EXPECT_FALSE(test, sk_reserve_tx_refill(sk, &frag));
+	KUNIT_EXPECT_NULL(test, tcp_stream_alloc_skb(sk, sk_gfp_mask(sk, GFP_ATOMIC), false));
+	KUNIT_EXPECT_EQ(test, sockets->pages.usage, 0UL);
+	skb = tcp_stream_alloc_skb(sk, sk_gfp_mask(sk, GFP_ATOMIC), true);
+	KUNIT_EXPECT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_GT(test, sockets->own.usage, 0UL);
+	sk->sk_wmem_queued -= SK_RESERVE_SNDBUF + 1;
+	if (skb)
+		tcp_skb_tsorted_anchor_cleanup(skb);
+	kfree_skb(skb);
+}
+
+/* A packet of a socket's, to be cut in three */
+static struct sk_buff *gso_packet(struct kunit *test)
+{
+	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	skb_reserve(skb, 64);
+	skb_reset_mac_header(skb);
+	skb_reset_network_header(skb);
+	skb_put_zero(skb, 40);
+	skb_set_transport_header(skb, 20);
+	skb->protocol = htons(ETH_P_IP);
+	skb_add_rx_frag(skb, 0, page, 0, 3000, 3000);
+	skb_shinfo(skb)->gso_size = 1000;
+	skb_shinfo(skb)->gso_segs = 3;
+	__skb_pull(skb, 40);
+	return skb;
+}
+
+static void sk_reserve_test_segments(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb, *segs;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	skb = gso_packet(test);
+	hog_all(t);
+	hog_heads(t);
+	skb->sk = t->sock->sk;
+	segs = skb_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM);
+	skb->sk = NULL;
+	KUNIT_EXPECT_FALSE(test, IS_ERR(segs));
+	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->own.usage, 0UL);
+	if (!IS_ERR(segs))
+		kfree_skb_list(segs);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+}
+
+/* The scope is for what such a socket sends, and for its device. */
+static void sk_reserve_test_scope(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff_head queue;
+	struct sk_buff *skb[2];
+	struct socket *other;
+	unsigned int flags;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &other), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	KUNIT_EXPECT_EQ(test, sk_reserve_enter(NULL), 0U);
+	KUNIT_EXPECT_EQ(test, sk_reserve_enter(other->sk), 0U);
+	flags = sk_reserve_enter_dev();
+	KUNIT_EXPECT_TRUE(test, current->flags & PF_MEMALLOC_NOIO);
+	sk_reserve_leave(flags);
+	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC_NOIO);
+
+	__skb_queue_head_init(&queue);
+	skb[0] = alloc_skb(64, GFP_KERNEL);
+	skb[1] = alloc_skb(64, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, skb[0]);
+	KUNIT_ASSERT_NOT_NULL(test, skb[1]);
+	skb[0]->sk = other->sk;
+	__skb_queue_tail(&queue, skb[0]);
+	KUNIT_EXPECT_EQ(test, sk_reserve_enter_queue(&queue), 0U);
+	skb[1]->sk = t->sock->sk;
+	__skb_queue_tail(&queue, skb[1]);
+	flags = sk_reserve_enter_queue(&queue);
+	KUNIT_EXPECT_TRUE(test, current->flags & PF_MEMALLOC);
+	sk_reserve_leave(flags);
+	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
+	skb[0]->sk = NULL;
+	skb[1]->sk = NULL;
+	__skb_queue_purge(&queue);
+	sock_release(other);
+}
+
 /* Neighbours and small packets may be had in a scope, and not outside of one. */
 static void sk_reserve_test_control(struct kunit *test)
 {
@@ -417,14 +1041,11 @@ static void sk_reserve_test_control(struct kunit *test)
 	struct mem_reserve *control = sk_reserve_node(CONTROL);
 	struct sk_buff *skb, *in_scope;
 	unsigned int flags;
-	void **heads;
 	void *neigh;
 
-	heads = kunit_kcalloc(test, 4096, sizeof(*heads), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, heads);
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
 	hog_all(t);
-	hog_slabs(heads, 4096, net_hotdata.skbuff_cache);
+	hog_heads(t);
 
 	skb = alloc_skb(64, gfp);
 	neigh = sk_reserve_neigh(400);
@@ -445,17 +1066,157 @@ static void sk_reserve_test_control(struct kunit *test)
 	kfree(neigh);
 	kfree_skb(in_scope);
 	KUNIT_EXPECT_EQ(test, control->own.usage, 0UL);
+}
 
-	for (flags = 0; flags < 4096 && heads[flags]; flags++)
-		kmem_cache_free(net_hotdata.skbuff_cache, heads[flags]);
+static void set_address(struct kunit *test, struct net_device *dev)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(TEST_HERE) };
+	struct ifreq ifr = {};
+
+	strscpy(ifr.ifr_name, dev->name);
+	memcpy(&ifr.ifr_addr, &addr, sizeof(addr));
+	KUNIT_ASSERT_EQ(test, devinet_ioctl(&init_net, SIOCSIFADDR, &ifr), 0);
+}
+
+static bool peer_is_known(struct net_device *dev)
+{
+	__be32 peer = htonl(TEST_PEER);
+	struct neighbour *n = neigh_lookup(&arp_tbl, &peer, dev);
+
+	if (n)
+		neigh_release(n);
+	return n;
+}
+
+/* The peer asks for our address. */
+static void arp_request(struct kunit *test, struct net_device *dev, bool emergency)
+{
+	static const u8 peer[ETH_ALEN] = { 2, 0, 0, 0, 0, 1 };
+	struct sk_buff *skb;
+
+	skb = arp_create(ARPOP_REQUEST, ETH_P_ARP, htonl(TEST_HERE), dev, htonl(TEST_PEER),
+			 dev->dev_addr, peer, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb->protocol = eth_type_trans(skb, dev);
+	skb_reset_network_header(skb);
+	skb->pfmemalloc = emergency;
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+}
+
+/* Who is heard of in emergency memory first gets no entry. */
+static void sk_reserve_test_arp(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	dev_up(test, 1);
+	set_address(test, t->dev);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	arp_request(test, t->dev, true);
+	KUNIT_EXPECT_FALSE(test, peer_is_known(t->dev));
+	arp_request(test, t->dev, false);
+	KUNIT_EXPECT_TRUE(test, peer_is_known(t->dev));
+}
+
+/* An entry for the peer, when a packet of ours needs it */
+static void sk_reserve_test_neigh(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	__be32 peer = htonl(TEST_PEER);
+	struct neighbour *n;
+	unsigned int flags;
+
+	if (arp_tbl.entry_size > SK_RESERVE_NEIGH_SIZE)
+		kunit_skip(test, "entries are larger than what is set aside: lockdep");
+	dev_up(test, 1);
+	set_address(test, t->dev);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_all(t);
+	hog_objects(t, NULL, arp_tbl.entry_size + t->dev->neigh_priv_len);
+	n = neigh_create(&arp_tbl, &peer, t->dev);
+	KUNIT_EXPECT_PTR_EQ(test, n, ERR_PTR(-ENOBUFS));
+	flags = sk_reserve_enter(t->sock->sk);
+	n = neigh_create(&arp_tbl, &peer, t->dev);
+	sk_reserve_leave(flags);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(n));
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(CONTROL)->own.usage, 1UL);
+	if (!IS_ERR(n))
+		neigh_release(n);
+}
+
+/* A connection on the loopback device, whose client is the socket under test */
+
+struct test_pair {
+	struct socket *listener;
+	struct socket *server;
+};
+
+static void pair_up(struct kunit *test, struct test_pair *pair)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+
+	rtnl_lock();
+	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	rtnl_unlock();
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &pair->listener), 0);
+	KUNIT_ASSERT_EQ(test, kernel_bind(pair->listener, (struct sockaddr *)&addr,
+					  sizeof(addr)), 0);
+	KUNIT_ASSERT_EQ(test, kernel_listen(pair->listener, 1), 0);
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &t->sock), 0);
+	addr.sin_port = inet_sk(pair->listener->sk)->inet_sport;
+	KUNIT_ASSERT_EQ(test, kernel_connect(t->sock, (struct sockaddr *)&addr,
+					     sizeof(addr), 0), 0);
+	KUNIT_ASSERT_EQ(test, kernel_accept(pair->listener, &pair->server, 0), 0);
+	KUNIT_ASSERT_EQ(test, sk_set_memalloc(t->sock->sk), 0);
+}
+
+static void pair_down(struct sk_reserve_test *t, struct test_pair *pair)
+{
+	sock_release(pair->server);
+	sock_release(pair->listener);
+	socket_down(t);
+}
+
+/* A route as the socket's, when a packet of ours needs it */
+static void sk_reserve_test_route(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct dst_ops ops = {};
+	struct test_pair pair;
+	struct dst_entry *dst;
+	unsigned int flags;
+
+	pair_up(test, &pair);
+	dst = sk_dst_get(t->sock->sk);
+	KUNIT_ASSERT_NOT_NULL(test, dst);
+	ops.kmem_cachep = dst->ops->kmem_cachep;
+	dst_release(dst);
+	hog_all(t);
+	hog_objects(t, ops.kmem_cachep, 0);
+	KUNIT_EXPECT_NULL(test, sk_reserve_dst(ops.kmem_cachep));
+	flags = sk_reserve_enter(t->sock->sk);
+	dst = dst_alloc(&ops, init_net.loopback_dev, 0, DST_NOCOUNT);
+	sk_reserve_leave(flags);
+	KUNIT_EXPECT_NOT_NULL(test, dst);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(CONTROL)->own.usage, 1UL);
+	if (dst)
+		dst_release_immediate(dst);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(CONTROL)->own.usage, 0UL);
+	hog_free(t);
+	pair_down(t, &pair);
 }
 
 /* Packets as they come to ip_rcv_finish() */
 
-static struct sk_buff *test_packet(struct kunit *test, u8 proto, u16 dest, u8 type,
-				   u16 frag_off)
+static struct sk_buff *fill_packet(struct kunit *test, struct sk_buff *skb, u8 proto,
+				   u16 dest, u8 type, u16 frag_off)
 {
-	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
 	struct iphdr *iph;
 	u8 *data;
 
@@ -480,9 +1241,14 @@ static struct sk_buff *test_packet(struct kunit *test, u8 proto, u16 dest, u8 ty
 	return skb;
 }
 
-static bool wanted(struct kunit *test, u8 proto, u16 dest, u8 type, u16 frag_off)
+static struct sk_buff *test_packet(struct kunit *test, u8 proto, u16 dest, u8 type,
+				   u16 frag_off)
 {
-	struct sk_buff *skb = test_packet(test, proto, dest, type, frag_off);
+	return fill_packet(test, alloc_skb(256, GFP_KERNEL), proto, dest, type, frag_off);
+}
+
+static bool skb_wanted(struct sk_buff *skb)
+{
 	bool ret;
 
 	rcu_read_lock();
@@ -494,10 +1260,21 @@ static bool wanted(struct kunit *test, u8 proto, u16 dest, u8 type, u16 frag_off
 	return ret;
 }
 
+static bool wanted(struct kunit *test, u8 proto, u16 dest, u8 type, u16 frag_off)
+{
+	return skb_wanted(test_packet(test, proto, dest, type, frag_off));
+}
+
+static unsigned long drops(int item)
+{
+	return snmp_fold_field(init_net.mib.net_statistics, item);
+}
+
 static void sk_reserve_test_wanted(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
 	struct sk_buff *skb;
 
 	rtnl_lock();
@@ -515,6 +1292,7 @@ static void sk_reserve_test_wanted(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, wanted(test, IPPROTO_IGMP, 0, 0, 0));
 	KUNIT_EXPECT_TRUE(test, wanted(test, IPPROTO_GRE, 0, 0, 0));
 	KUNIT_EXPECT_TRUE(test, wanted(test, IPPROTO_TCP, 0, 0, IP_MF));
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 4);
 
 	/* In ordinary memory, whatever it is. */
 	skb = test_packet(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0);
@@ -529,6 +1307,145 @@ static void sk_reserve_test_wanted(struct kunit *test)
 	kfree_skb(skb);
 }
 
+/* What is for a tunnel goes on, and what is for another socket does not. */
+static void sk_reserve_test_wanted_udp(struct kunit *test)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
+	struct socket *other;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_DGRAM, IPPROTO_UDP,
+					       &other), 0);
+	KUNIT_ASSERT_EQ(test, kernel_bind(other, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	KUNIT_EXPECT_FALSE(test, wanted(test, IPPROTO_UDP, TEST_PORT, 0, 0));
+	WRITE_ONCE(udp_sk(other->sk)->encap_type, UDP_ENCAP_ESPINUDP);
+	KUNIT_EXPECT_TRUE(test, wanted(test, IPPROTO_UDP, TEST_PORT, 0, 0));
+	WRITE_ONCE(udp_sk(other->sk)->encap_type, 0);
+	sock_release(other);
+}
+
+/* A segment as it comes to @sk */
+static bool segment_wanted(struct kunit *test, const struct sock *sk)
+{
+	struct sk_buff *skb = test_packet(test, IPPROTO_TCP, inet_sk(sk)->inet_num, 0, 0);
+
+	ip_hdr(skb)->saddr = sk->sk_daddr;
+	tcp_hdr(skb)->source = sk->sk_dport;
+	return skb_wanted(skb);
+}
+
+static void sk_reserve_test_wanted_tcp(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct test_pair pair;
+
+	pair_up(test, &pair);
+	KUNIT_EXPECT_TRUE(test, segment_wanted(test, t->sock->sk));
+	KUNIT_EXPECT_FALSE(test, segment_wanted(test, pair.server->sk));
+	pair_down(t, &pair);
+}
+
+static bool wanted6(struct kunit *test, u8 type)
+{
+	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
+	struct ipv6hdr *hdr;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	hdr = skb_put_zero(skb, sizeof(*hdr));
+	hdr->version = 6;
+	hdr->nexthdr = IPPROTO_ICMPV6;
+	*(u8 *)skb_put_zero(skb, 16) = type;
+	skb_reset_network_header(skb);
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->pfmemalloc = 1;
+	return skb_wanted(skb);
+}
+
+static void sk_reserve_test_wanted_ipv6(struct kunit *test)
+{
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	KUNIT_EXPECT_TRUE(test, wanted6(test, NDISC_NEIGHBOUR_ADVERTISEMENT));
+	KUNIT_EXPECT_TRUE(test, wanted6(test, NDISC_ROUTER_SOLICITATION));
+	KUNIT_EXPECT_TRUE(test, wanted6(test, NDISC_REDIRECT));
+	KUNIT_EXPECT_TRUE(test, wanted6(test, ICMPV6_PKT_TOOBIG));
+	KUNIT_EXPECT_FALSE(test, wanted6(test, ICMPV6_ECHO_REQUEST));
+}
+
+/* One that holds nothing of the reserve */
+static bool frag_queued(struct kunit *test, enum sk_reserve_frag kind)
+{
+	struct sk_buff *skb = test_packet(test, IPPROTO_TCP, 0, 0, IP_MF);
+	bool ret = sk_reserve_may_queue_frag(init_net.ipv4.fqdir, skb, kind);
+
+	kfree_skb(skb);
+	return ret;
+}
+
+static bool sent_on(struct kunit *test)
+{
+	struct sk_buff *skb = test_packet(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0);
+	bool ret = sk_reserve_may_send(skb->dev, skb);
+
+	kfree_skb(skb);
+	return ret;
+}
+
+/* With such sockets elsewhere a packet may be on its way there, until they go. */
+static void sk_reserve_test_namespaces(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct net *net = copy_net_ns(CLONE_NEWNET, &init_user_ns, &init_net);
+	struct socket *other;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(net));
+	KUNIT_ASSERT_EQ(test, sock_create_kern(net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &other), 0);
+	other->sk->sk_daddr = htonl(TEST_PEER);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	KUNIT_EXPECT_FALSE(test, wanted(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0));
+	KUNIT_EXPECT_FALSE(test, sent_on(test));
+
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(other->sk), 0);
+	KUNIT_EXPECT_TRUE(test, wanted(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0));
+	KUNIT_EXPECT_TRUE(test, sent_on(test));
+	KUNIT_EXPECT_FALSE(test, frag_queued(test, SK_RESERVE_IPV4));
+
+	sk_clear_memalloc(other->sk);
+	KUNIT_EXPECT_FALSE(test, wanted(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0));
+	KUNIT_EXPECT_FALSE(test, sent_on(test));
+	other->sk->sk_daddr = 0;
+	sock_release(other);
+	socket_down(t);
+	put_net(net);
+}
+
+/* A page of its own is moved too, to the node of its kind, for who has one. */
+static void sk_reserve_test_frag_heads(struct kunit *test)
+{
+	struct mem_reserve *frag4 = sk_reserve_node(FRAG4);
+	struct socket *udp;
+	struct sk_buff *skb;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	KUNIT_EXPECT_FALSE(test, frag_queued(test, SK_RESERVE_IPV4));
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_DGRAM, IPPROTO_UDP,
+					       &udp), 0);
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(udp->sk), 0);
+	/* Not connected: it hears everybody. */
+	KUNIT_EXPECT_TRUE(test, frag_queued(test, SK_RESERVE_IPV4));
+	skb = fill_packet(test, sk_reserve_rx_skb(NULL, 1024, 0), IPPROTO_UDP, 0, 0, IP_MF);
+	KUNIT_EXPECT_FALSE(test, __sk_reserve_may_queue_frag(init_net.ipv4.fqdir, skb,
+							     SK_RESERVE_IPV6));
+	KUNIT_EXPECT_EQ(test, frag4->pages.usage, 0UL);
+	KUNIT_EXPECT_TRUE(test, __sk_reserve_may_queue_frag(init_net.ipv4.fqdir, skb,
+							    SK_RESERVE_IPV4));
+	KUNIT_EXPECT_EQ(test, frag4->pages.usage, 1UL);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	sk_clear_memalloc(udp->sk);
+	sock_release(udp);
+}
+
 /* A fragment of ours waits, and pays for it; others do not. */
 static void sk_reserve_test_frags(struct kunit *test)
 {
@@ -536,6 +1453,7 @@ static void sk_reserve_test_frags(struct kunit *test)
 	struct mem_reserve *frag4 = sk_reserve_node(FRAG4);
 	struct fqdir *fqdir = init_net.ipv4.fqdir;
 	struct sk_buff *skb[SK_RESERVE_FRAG_PAGES + 1];
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCFRAGDROP);
 	struct page *page;
 	unsigned int i;
 
@@ -548,6 +1466,7 @@ static void sk_reserve_test_frags(struct kunit *test)
 	}
 	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[0], SK_RESERVE_IPV4));
 	KUNIT_EXPECT_EQ(test, frag4->pages.usage, 0UL);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCFRAGDROP), dropped + 1);
 
 	t->sock->sk->sk_daddr = htonl(TEST_PEER);
 	for (i = 0; i < SK_RESERVE_FRAG_PAGES; i++)
@@ -604,14 +1523,42 @@ static void sk_reserve_test_scale(struct kunit *test)
 
 static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_connect),
+	KUNIT_CASE(sk_reserve_test_connect_twice),
+	KUNIT_CASE(sk_reserve_test_linger),
+	KUNIT_CASE(sk_reserve_test_first_refused),
+	KUNIT_CASE(sk_reserve_test_reconnect),
+	KUNIT_CASE(sk_reserve_test_replace),
+	KUNIT_CASE(sk_reserve_test_retry),
+	KUNIT_CASE(sk_reserve_test_grow),
+	KUNIT_CASE(sk_reserve_test_sum_sockets),
+	KUNIT_CASE(sk_reserve_test_sum_kinds),
+	KUNIT_CASE(sk_reserve_test_sum_scale),
+	KUNIT_CASE(sk_reserve_test_sum_devices),
+	KUNIT_CASE(sk_reserve_test_sum_lower),
 	KUNIT_CASE(sk_reserve_test_rings),
 	KUNIT_CASE(sk_reserve_test_refused),
 	KUNIT_CASE(sk_reserve_test_rx_small),
 	KUNIT_CASE(sk_reserve_test_rx_page),
+	KUNIT_CASE(sk_reserve_test_rx_watermark),
+	KUNIT_CASE(sk_reserve_test_rx_buffers),
+	KUNIT_CASE(sk_reserve_test_rx_heads),
+	KUNIT_CASE(sk_reserve_test_rx_refill),
+	KUNIT_CASE(sk_reserve_test_mark),
 	KUNIT_CASE(sk_reserve_test_rx_pages),
 	KUNIT_CASE(sk_reserve_test_tx),
+	KUNIT_CASE(sk_reserve_test_tx_share),
+	KUNIT_CASE(sk_reserve_test_segments),
+	KUNIT_CASE(sk_reserve_test_scope),
 	KUNIT_CASE(sk_reserve_test_control),
+	KUNIT_CASE(sk_reserve_test_arp),
+	KUNIT_CASE(sk_reserve_test_neigh),
+	KUNIT_CASE(sk_reserve_test_route),
 	KUNIT_CASE(sk_reserve_test_wanted),
+	KUNIT_CASE(sk_reserve_test_wanted_udp),
+	KUNIT_CASE(sk_reserve_test_wanted_tcp),
+	KUNIT_CASE(sk_reserve_test_wanted_ipv6),
+	KUNIT_CASE(sk_reserve_test_namespaces),
+	KUNIT_CASE(sk_reserve_test_frag_heads),
 	KUNIT_CASE(sk_reserve_test_frags),
 	KUNIT_CASE(sk_reserve_test_backlog),
 	KUNIT_CASE(sk_reserve_test_scale),

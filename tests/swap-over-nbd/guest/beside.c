@@ -214,12 +214,31 @@ static void disturb_run(void)
 	}
 }
 
+/*
+ * From here on no thread can be made, as if kthreadd never got the memory. A CPU
+ * that has just come has one worker to a pool, which is one too few.
+ */
+static void threads_stop(void)
+{
+	put_file("/sys/devices/system/cpu/cpu1/online", "1");
+	mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (put_file("/sys/kernel/debug/failslab/task-filter", "Y") ||
+	    put_file("/sys/kernel/debug/failslab/probability", "100") ||
+	    put_file("/sys/kernel/debug/failslab/times", "-1") ||
+	    put_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
+	    put_file("/sys/kernel/debug/failslab/verbose", "0") ||
+	    put_file("/proc/2/make-it-fail", "1"))
+		die("kthreadd could not be made to fail");
+}
+
 /* -- all of it -------------------------------------------------------------- */
 
 void beside_start(void)
 {
 	int listening = config.readers ? net_listen(READER_PORT, config.readers) : -1;
 
+	if (wanted(config.disturb, "threads"))
+		threads_stop();
 	cgroup_start();
 	pressure_start();
 	if (listening >= 0 && !beside_fork("readers", false))

@@ -30,6 +30,8 @@
 
 #define KLOG_READ_ALL	3	/* SYSLOG_ACTION_READ_ALL, for which libc has no name */
 #define NBD		"/dev/nbd0"
+#define NBD_PID		"/sys/block/nbd0/pid"	/* while it is connected */
+#define PERSIST_TRIES	300	/* ten times a second */
 #define DISCARD_PORT	9
 #define LISTEN_PORT	13
 #define LISTEN_BACKLOG	4096
@@ -38,6 +40,8 @@
 #define DRAIN_TRIES	80	/* twice a second: fragments live for 30 s */
 #define SETTLE_TRIES	45	/* once a second */
 #define SETTLE_SLACK	512	/* pages not waited for; the host states what it tolerates */
+#define SETTLE_SOON	3	/* tries until less will do: */
+#define SETTLE_ENOUGH	1024	/* what the host tolerates */
 
 struct rig_config config = {
 	.role = "client", .addr = "10.0.2.15", .server = "10.0.2.2", .port = "10809",
@@ -47,6 +51,7 @@ struct rig_shared *shared;
 
 static int signal_fd = -1;
 static int genl_fd = -1;
+static pid_t persisting;
 static char sysctls[512];
 static char read_buffer[READ_SIZE] __attribute__((aligned(4096)));
 
@@ -147,6 +152,7 @@ static void option(const char *name, const char *value)
 		{ "mtu", &config.mtu },
 		{ "readers", &config.readers },
 		{ "reconnect", &config.reconnect },
+		{ "persist", &config.persist },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -235,10 +241,6 @@ static int run(char *const argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/*
- * No -timeout: a request on a slow server is waited for, and the connection
- * never given up. With netlink the client is done when the kernel has the socket.
- */
 /* The kernel's own sentence with @words, if it has one, after a colon. */
 static const char *kernel_says(const char *words)
 {
@@ -256,17 +258,46 @@ static const char *kernel_says(const char *words)
 	return text;
 }
 
+/* By ioctl the client is there for as long as the connection; it is waited for. */
+static int persist(char *const argv[])
+{
+	int i;
+
+	persisting = fork();
+	if (!persisting) {
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	for (i = 0; i < PERSIST_TRIES && access(NBD_PID, F_OK); i++)
+		usleep(100 * 1000);
+	return i == PERSIST_TRIES;
+}
+
+/* Whether it has given up, which it does by itself alone. */
+static bool persist_over(int how)
+{
+	if (persisting <= 0 || waitpid(persisting, NULL, how) != persisting)
+		return false;
+	persisting = 0;
+	return true;
+}
+
+/*
+ * No -timeout: a request on a slow server is waited for, and the connection
+ * never given up. With netlink the client is done when the kernel has the socket.
+ */
 static void connect_nbd(void)
 {
 	char *argv[] = { "/usr/sbin/nbd-client", "-N", "swap", config.server, config.port,
-			 NBD, "-b", "4096", "-swap", NULL };
+			 NBD, "-b", "4096", "-swap", config.persist ? "-nonetlink" : NULL,
+			 "-nofork", "-persist", NULL };
 
 	errno = 0;
 	if (config.reconnect) {
 		if (nbd_connect(genl_fd, 0))
 			die("the server could not be connected to%s",
 			    kernel_says("sock_reserve: "));
-	} else if (run(argv)) {
+	} else if (config.persist ? persist(argv) : run(argv)) {
 		die("nbd-client could not connect to the server%s",
 		    kernel_says("sock_reserve: "));
 	}
@@ -280,6 +311,7 @@ static void disconnect_nbd(void)
 	nbd_forget();
 	if (ret)
 		die("disconnecting " NBD " returned %d", ret);
+	persist_over(0);
 	shared->rescan++;
 }
 
@@ -327,9 +359,12 @@ static unsigned long pages_free(void)
 static unsigned long pages_settle(unsigned long before)
 {
 	unsigned long after = pages_free();
+	unsigned long slack = SETTLE_SLACK;
 	int i;
 
-	for (i = 0; i < SETTLE_TRIES && after + SETTLE_SLACK < before; i++) {
+	for (i = 0; i < SETTLE_TRIES && after + slack < before; i++) {
+		if (i == SETTLE_SOON)
+			slack = SETTLE_ENOUGH;
 		sleep(1);
 		after = pages_free();
 	}
@@ -492,6 +527,10 @@ static unsigned int work(void)
 	killed = workers_wait(pids);
 	say("workdone");
 	wait_for_host("quiet");
+	if (persist_over(WNOHANG)) {
+		errno = 0;
+		die("nbd-client -persist has ended by itself");
+	}
 	beside_stop();
 	return killed;
 }

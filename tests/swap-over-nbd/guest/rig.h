@@ -35,6 +35,7 @@ struct rig_config {
 	unsigned int mtu;	/* of the interface; 0: as it is */
 	unsigned int readers;	/* connections whose reader is swapped out */
 	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
+	unsigned int persist;	/* nbd-client stays, and is to connect again */
 	uint64_t seed;
 };
 

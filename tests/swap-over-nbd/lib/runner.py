@@ -26,7 +26,7 @@ EVERY = 5           # seconds between lines of progress
 PAIR_ADDRESS = "10.0.9.1"
 SINGLE_ADDRESS = "10.0.2.15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
-QUIET = (12, 27)    # compared where there is no flood
+QUIET = (6, 16)     # compared where there is no flood
 # Where a card is unplugged, there is another way to the same server.
 SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
 SECOND_NET = "user,id=n1,net=10.0.3.0/24,ipv6=off"
@@ -141,6 +141,7 @@ class Run:
                 args[key] = ",".join(words)
         for key, value in (("seconds", work.seconds), ("mtu", scenario.mtu),
                            ("reconnect", int(scenario.reconnect)),
+                           ("persist", int(scenario.persist)),
                            ("readers", scenario.traffic.connections if scenario.traffic else 0)):
             if value:
                 args[key] = str(value)
@@ -377,8 +378,8 @@ class Run:
         self.outcome.set("hang", reason)
         start = len(self.machine.console())
         state = self.machine.qmp("query-status")
-        for key in "mwt":
-            self.machine.sysrq(key)
+        for key, quiet in (("m", 1), ("w", 1), ("t", 2)):
+            self.machine.sysrq(key, quiet)
         text = self.machine.console()[start:]
         (self.folder / "dump.txt").write_text(f"QEMU: {state}\n{text}")
         self.outcome.waits = dump.waits(text)

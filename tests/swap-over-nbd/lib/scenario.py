@@ -15,7 +15,7 @@ ACTIONS = ("pause", "kill", "link", "unplug")
 # At random and in order by turns; at random; half read in order and half write at random
 KINDS = ("mixed", "random", "readwrite")
 PRESSURES = ("cache", "tmpfs", "slab", "memcg")
-DISTURBANCES = ("neigh", "mtu", "plug")
+DISTURBANCES = ("neigh", "mtu", "plug", "threads")
 FRAMES = ("udp_open", "udp_closed", "frag4", "frag6", "syn_open", "syn_closed", "icmp", "arp",
           "broadcast", "jumbo")
 NIC_OPTIONS = {
@@ -103,6 +103,7 @@ class Scenario:
     fill_first: bool = False    # flood and faults count from when all memory is in use
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
+    persist: bool = False       # by nbd-client -persist, the ioctl interface
     disturb: tuple[str, ...] = ()
     append: str = ""
     force: str = ""
