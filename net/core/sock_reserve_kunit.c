@@ -111,6 +111,8 @@ static void hog_pages(struct sk_reserve_test *t, gfp_t gfp)
 {
 	struct page *page;
 
+	/* What is on its way back would be there in the middle of a test. */
+	rcu_barrier();
 	while ((page = alloc_page(GFP_ATOMIC | gfp | __GFP_NOWARN)))
 		list_add(&page->lru, &t->hog);
 }
