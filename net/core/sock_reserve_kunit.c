@@ -107,25 +107,29 @@ static void dev_gone(struct sk_reserve_test *t)
 
 /* Memory */
 
-static void hog_pages(struct sk_reserve_test *t, gfp_t gfp)
+static void hog_all(struct sk_reserve_test *t)
 {
 	struct page *page;
 
 	/* What is on its way back would be there in the middle of a test. */
 	rcu_barrier();
-	while ((page = alloc_page(GFP_ATOMIC | gfp | __GFP_NOWARN)))
+	while ((page = alloc_page(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN)))
 		list_add(&page->lru, &t->hog);
 }
 
-static void hog_all(struct sk_reserve_test *t)
-{
-	hog_pages(t, __GFP_MEMALLOC);
-}
-
-/* What is below the watermarks is left. */
+/* Some of what is below the watermarks is left, far from them. */
 static void hog_ordinary(struct sk_reserve_test *t)
 {
-	hog_pages(t, __GFP_NOMEMALLOC);
+	struct page *page, *next;
+	unsigned int nr = 0;
+
+	hog_all(t);
+	list_for_each_entry_safe(page, next, &t->hog, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+		if (++nr == 64)
+			break;
+	}
 }
 
 /* With the pages gone, the objects of a cache, or of the size if that is NULL */
