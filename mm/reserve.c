@@ -244,10 +244,14 @@ static int charge_pages(struct mem_reserve_item *item, unsigned long nr)
 		return -ENODEV;
 	if (!count_has_room(&item->pages, nr))
 		return count_refuse(item->res, &item->pages, nr);
+	if (item->pool && !count_has_room(&item->pool->pages, nr))
+		return count_refuse(item->res, &item->pool->pages, nr);
 	for (pos = item->res; pos; pos = pos->parent)
 		if (!count_has_room(&pos->pages, nr))
 			return count_refuse(pos, &pos->pages, nr);
 	item->pages.usage += nr;
+	if (item->pool)
+		item->pool->pages.usage += nr;
 	for (pos = item->res; pos; pos = pos->parent)
 		count_add(pos, &pos->pages, nr);
 	return 0;
@@ -262,13 +266,22 @@ static void uncharge_pages(struct mem_reserve_item *item, unsigned long nr)
 	if (WARN_ON_ONCE(nr > item->pages.usage))
 		nr = item->pages.usage;
 	item->pages.usage -= nr;
+	if (item->pool)
+		item->pool->pages.usage -= nr;
 	for (pos = item->res; pos; pos = pos->parent)
 		count_sub(pos, &pos->pages, nr);
+}
+
+/* The count that objects of @item are part of, or NULL: in a pool pages count. */
+static struct mem_reserve_count *objects_count(struct mem_reserve_item *item)
+{
+	return item->pool ? NULL : &item->res->own;
 }
 
 /* Take @nr objects of @item, at the item and in the node's own count. */
 static int charge_objects(struct mem_reserve_item *item, unsigned long nr)
 {
+	struct mem_reserve_count *own = objects_count(item);
 	struct mem_reserve *res = item->res;
 
 	lockdep_assert_held(&mem_reserve_lock);
@@ -278,21 +291,25 @@ static int charge_objects(struct mem_reserve_item *item, unsigned long nr)
 	if (!count_has_room(&item->objects, nr))
 		return count_refuse(res, &item->objects, nr);
 	/* Does not overflow: the item's limit keeps it below that of @own. */
-	if (!count_has_room(&res->own, nr * item->weight))
-		return count_refuse(res, &res->own, nr * item->weight);
+	if (own && !count_has_room(own, nr * item->weight))
+		return count_refuse(res, own, nr * item->weight);
 	item->objects.usage += nr;
-	count_add(res, &res->own, nr * item->weight);
+	if (own)
+		count_add(res, own, nr * item->weight);
 	return 0;
 }
 
 static void uncharge_objects(struct mem_reserve_item *item, unsigned long nr)
 {
+	struct mem_reserve_count *own = objects_count(item);
+
 	lockdep_assert_held(&mem_reserve_lock);
 
 	if (WARN_ON_ONCE(nr > item->objects.usage))
 		nr = item->objects.usage;
 	item->objects.usage -= nr;
-	count_sub(item->res, &item->res->own, nr * item->weight);
+	if (own)
+		count_sub(item->res, own, nr * item->weight);
 }
 
 /* Change what @res and every node above it may draw, in runs of @order. */
@@ -719,6 +736,13 @@ static struct page *item_draw(struct mem_reserve_item *item, gfp_t gfp)
 	return page;
 }
 
+/* Should what is drawn stay for long, see mem_reserve_adopt_fn(). */
+static void adopt_later(void)
+{
+	queue_delayed_work(system_unbound_wq, &mem_reserve_adopt_work,
+			   MEM_RESERVE_ADOPT_DELAY);
+}
+
 static bool may_draw(gfp_t gfp)
 {
 	return !WARN_ON_ONCE(!(gfp & __GFP_MEMALLOC) || in_nmi());
@@ -746,8 +770,11 @@ static struct page *mem_reserve_draw(struct mem_reserve *res, gfp_t gfp,
 		page = item_draw(item, gfp);
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 
-	if (!IS_ERR(page))
-		reserve_prep_pages(page, order, gfp);
+	if (IS_ERR(page))
+		return page;
+	reserve_prep_pages(page, order, gfp);
+	if (res->pool)
+		adopt_later();
 	return page;
 }
 
@@ -855,9 +882,7 @@ struct page *mem_reserve_draw_slab(struct mem_reserve_item *item, gfp_t gfp)
 	if (IS_ERR(page))
 		return page;
 	reserve_prep_pages(page, item->order, gfp);
-	/* Should its objects stay for long, see mem_reserve_adopt_fn(). */
-	queue_delayed_work(system_unbound_wq, &mem_reserve_adopt_work,
-			   MEM_RESERVE_ADOPT_DELAY);
+	adopt_later();
 	return page;
 }
 
@@ -997,8 +1022,26 @@ static bool memory_is_plentiful(void)
 	return false;
 }
 
+/* At most @nr of the single pages drawn for @item are nobody's from here on. */
+static void pages_adopt(struct mem_reserve_item *item, unsigned long nr)
+{
+	struct mem_reserve_block *block;
+	unsigned long i;
+
+	spin_lock_irq(&mem_reserve_lock);
+	list_for_each_entry(block, &mem_reserve_blocks, list) {
+		for (i = 0; nr && block->used && i < pageblock_nr_pages; i++) {
+			if (block->owner[i] != item)
+				continue;
+			page_orphan(&block->owner[i]);
+			nr--;
+		}
+	}
+	spin_unlock_irq(&mem_reserve_lock);
+}
+
 /*
- * Replace the pages of @item's slabs by free memory: as many as there are now,
+ * Replace what @item has out by free memory: as many pages as there are now,
  * and more that may be drawn meanwhile stay what they are.
  */
 static bool item_adopt(struct mem_reserve_item *item)
@@ -1014,14 +1057,18 @@ static bool item_adopt(struct mem_reserve_item *item)
 	by_order[item->order] = nr;
 	if (blocks_claim(by_order, GFP_CLAIM_IDLE))
 		return false;
-	slab_reserve_adopt(item, nr);
+	if (item->cache)
+		slab_reserve_adopt(item, nr);
+	else
+		pages_adopt(item, nr);
 	return true;
 }
 
 /*
  * An object may outlive the emergency by years, and its slab would keep the
  * reserve short for as long. Hand such slabs over to the ordinary lists once
- * there is memory to take their place.
+ * there is memory to take their place, and so the pages of a pool. Those of
+ * other nodes are for packets on their way.
  */
 static void mem_reserve_adopt_fn(struct work_struct *work)
 {
@@ -1031,15 +1078,15 @@ static void mem_reserve_adopt_fn(struct work_struct *work)
 	guard(mutex)(&mem_reserve_mutex);
 
 	list_for_each_entry(item, &mem_reserve_items, all) {
-		if (!item->cache || !mem_reserve_connected(item->res))
+		if (!(item->cache || item->res->pool) ||
+		    !mem_reserve_connected(item->res))
 			continue;
 		again |= READ_ONCE(item->pages.usage) &&
 			 (!memory_is_plentiful() || !item_adopt(item));
 	}
 	blocks_trim();
 	if (again)
-		queue_delayed_work(system_unbound_wq, &mem_reserve_adopt_work,
-				   MEM_RESERVE_ADOPT_DELAY);
+		adopt_later();
 }
 
 /* Allocating: ordinary memory first, then the reserve, then wait for room */
@@ -1080,6 +1127,8 @@ static bool item_has_room(const struct mem_reserve_item *item)
 {
 	if (!item->cache)
 		return count_has_room(&item->pages, 1UL << item->order);
+	if (item->pool)
+		return count_has_room(&item->pool->pages, 1);
 	/* Then there is an object, or room for a slab: slab_reserve_draw(). */
 	return count_has_room(&item->objects, 1) &&
 	       count_has_room(&item->res->own, item->weight);
@@ -1803,6 +1852,7 @@ struct mem_reserve_plan {
 	unsigned long own;
 	unsigned long by_order[MEM_RESERVE_ORDERS];
 	bool any;
+	bool pool;
 	bool caches;
 };
 
@@ -1814,6 +1864,7 @@ static void plan_start(struct mem_reserve_plan *plan)
 
 	INIT_LIST_HEAD(&plan->items);
 	list_for_each_entry(item, &plan->res->items, list) {
+		item->want_pool = NULL;
 		item->want_pages = 0;
 		item->want_objects = 0;
 	}
@@ -1910,6 +1961,44 @@ static int plan_part(struct mem_reserve_plan *plan,
 	return plan_runs(plan, part->order, part->count);
 }
 
+/* Any cache may have all the pages of the pool, or some. */
+static int plan_pooled(struct mem_reserve_plan *plan, struct kmem_cache *s,
+		       struct mem_reserve_item *pool)
+{
+	struct mem_reserve_item *item;
+
+	if (!slab_reserve_pools(s))
+		return 0;
+	item = plan_item(plan, s, 0);
+	if (!item)
+		return -ENOMEM;
+	item->want_pool = pool;
+	item->want_weight = 1;
+	item->want_objects = LONG_MAX;
+	item->want_pages = pool->want_pages;
+	plan->caches = true;
+	return 0;
+}
+
+static int plan_pool(struct mem_reserve_plan *plan, unsigned long pages)
+{
+	int err = plan_runs(plan, 0, pages);
+	struct mem_reserve_item *pool;
+	struct kmem_cache *s;
+
+	lockdep_assert_held(&slab_mutex);
+
+	if (err)
+		return err;
+	pool = plan_item(plan, NULL, 0);
+	list_for_each_entry(s, &slab_caches, list) {
+		err = plan_pooled(plan, s, pool);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /*
  * Whatever sizes of kmalloc() the bytes go to: each cache may get all of them,
  * in objects of the least size that it serves.
@@ -1967,10 +2056,20 @@ static int plan_check(const struct mem_reserve_plan *plan)
 		return -EBUSY;
 	list_for_each_entry(item, &res->items, list)
 		if (item->pages.usage > item->want_pages ||
+		    (item->pages.usage && item->pool != item->want_pool) ||
 		    item->objects.usage > item->want_objects ||
 		    (item->objects.usage && item->weight != item->want_weight))
 			return -EBUSY;
 	return 0;
+}
+
+/* The pages that the plan adds to what the node may draw: a pool is counted once */
+static long item_growth(const struct mem_reserve_item *item)
+{
+	unsigned long before = item->pool ? 0 : item->pages.limit;
+	unsigned long after = item->want_pool ? 0 : item->want_pages;
+
+	return after - before;
 }
 
 /* Takes over the new items, and leaves those that are not wanted any more. */
@@ -1983,6 +2082,7 @@ static void plan_commit(struct mem_reserve_plan *plan)
 
 	res->unit = plan->unit;
 	res->own.limit = plan->own;
+	res->pool = plan->pool;
 	if (!plan->any)
 		list_del_init(&res->any);
 	else if (list_empty(&res->any))
@@ -1992,8 +2092,8 @@ static void plan_commit(struct mem_reserve_plan *plan)
 		list_add_tail(&item->all, &mem_reserve_items);
 	list_splice_tail_init(&plan->items, &res->items);
 	list_for_each_entry_safe(item, next, &res->items, list) {
-		limit_add(res, item->order,
-			  item->want_pages - item->pages.limit);
+		limit_add(res, item->order, item_growth(item));
+		item->pool = item->want_pool;
 		item->pages.limit = item->want_pages;
 		item->objects.limit = item->want_objects;
 		item->weight = item->want_weight;
@@ -2012,10 +2112,12 @@ static int plan_sum(struct list_head *items, unsigned long *pages,
 	struct mem_reserve_item *item;
 
 	list_for_each_entry(item, items, list) {
+		by_order[item->order] += item_growth(item);
+		if (item->want_pool)
+			continue;
 		if (check_add_overflow(*pages, item->want_pages, pages) ||
 		    *pages > totalram_pages())
 			return -ENOMEM;
-		by_order[item->order] += item->want_pages - item->pages.limit;
 	}
 	return 0;
 }
@@ -2076,13 +2178,14 @@ static int plan_apply(struct mem_reserve_plan *plan)
 }
 
 /*
- * What is demanded: @nr parts or, if that is 0, bytes. An empty demand is one
- * of no parts and no bytes.
+ * What is demanded: @nr parts or, if that is 0, bytes or the pages of a pool. An
+ * empty demand is one of none of them.
  */
 struct mem_reserve_wish {
 	const struct mem_reserve_part *parts;
 	unsigned int nr;
 	unsigned long bytes;
+	unsigned long pool;
 	bool any;
 };
 
@@ -2101,6 +2204,11 @@ static int plan_fill(struct mem_reserve_plan *plan,
 		plan->any = wish->any;
 		err = wish->any ? plan_bytes_any(plan, wish->bytes) :
 				  plan_bytes(plan, wish->bytes);
+	}
+	if (wish->pool) {
+		plan->any = true;
+		plan->pool = true;
+		err = plan_pool(plan, wish->pool);
 	}
 	return err;
 }
@@ -2297,11 +2405,36 @@ int mem_reserve_bytes_any_set(struct mem_reserve *res, unsigned long bytes)
 }
 EXPORT_SYMBOL_GPL(mem_reserve_bytes_any_set);
 
+/**
+ * mem_reserve_pool_set - demand pages for whatever they are used for
+ * @res: a node without children
+ * @pages: how many may be drawn at once; 0 for no demand at all
+ *
+ * As single pages and as slabs of any cache with slabs of one page, those yet to
+ * be created included, in any mix. This is a bound on pages, and no promise of
+ * objects: slabs of one cache do not serve another, and those that RCU frees
+ * come back late. What is still out when memory is plentiful again is replaced.
+ *
+ * Context: As mem_reserve_parts_set(). Takes slab_mutex.
+ * Return: As mem_reserve_parts_set().
+ */
+int mem_reserve_pool_set(struct mem_reserve *res, unsigned long pages)
+{
+	struct mem_reserve_wish wish = { .pool = pages, .any = true };
+
+	return demand_set(res, &wish);
+}
+EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
+
 /* Caches that come and go */
 
 static void any_add(struct mem_reserve *res, struct kmem_cache *s)
 {
-	struct mem_reserve_wish wish = { .bytes = res->own.limit, .any = true };
+	struct mem_reserve_wish wish = {
+		.bytes = res->pool ? 0 : res->own.limit,
+		.pool = res->pool ? res->pages.limit : 0,
+		.any = true,
+	};
 	struct mem_reserve_plan plan = { .res = res };
 	int err = plan_set(&plan, &wish);
 
@@ -2356,7 +2489,8 @@ static void item_end(struct mem_reserve_item *item)
 	spin_lock_irq(&mem_reserve_lock);
 	/* What mem_reserve_charge() took is not to be had any more. */
 	uncharge_objects(item, item->objects.usage);
-	limit_add(res, item->order, -item->pages.limit);
+	if (!item->pool)
+		limit_add(res, item->order, -item->pages.limit);
 	if (res->unit == MEM_RESERVE_OBJECTS)
 		res->own.limit -= item->objects.limit;
 	list_del(&item->list);

@@ -21,12 +21,14 @@
  * @cache: objects of this cache are promised, or %NULL: runs of pages
  * @order: pages are drawn in runs of this order
  * @weight: what one object takes of the node's own count
+ * @pool: the item that pays for its pages, which any cache may have, or %NULL
  * @ending: the cache goes, and nothing more is charged
  * @pages: pages drawn for the item
  * @objects: objects of @cache
  * @slabs: reserve slabs with objects to be had, under slab_reserve_lock
  * @full: reserve slabs without, likewise
- * @want_pages: the limit of @pages to be, while a demand is being set
+ * @want_pool: @pool to be, while a demand is being set
+ * @want_pages: likewise the limit of @pages
  * @want_objects: likewise of @objects
  * @want_weight: likewise @weight
  *
@@ -40,11 +42,13 @@ struct mem_reserve_item {
 	struct kmem_cache *cache;
 	unsigned int order;
 	unsigned int weight;
+	struct mem_reserve_item *pool;
 	bool ending;
 	struct mem_reserve_count pages;
 	struct mem_reserve_count objects;
 	struct list_head slabs;
 	struct list_head full;
+	struct mem_reserve_item *want_pool;
 	unsigned long want_pages;
 	unsigned long want_objects;
 	unsigned int want_weight;
@@ -63,6 +67,7 @@ void mem_reserve_cache_gone(struct kmem_cache *s);
 
 /* mm/reserve_slub.c, for the tree */
 bool slab_reserve_supports(struct kmem_cache *s);
+bool slab_reserve_pools(struct kmem_cache *s);
 unsigned int slab_reserve_order(struct kmem_cache *s);
 unsigned long slab_reserve_pages(struct kmem_cache *s, unsigned long count);
 void *slab_reserve_alloc(struct mem_reserve *res, struct kmem_cache *s,
@@ -70,6 +75,28 @@ void *slab_reserve_alloc(struct mem_reserve *res, struct kmem_cache *s,
 void *slab_reserve_alloc_large(struct page *page, gfp_t gfp, size_t size);
 void slab_reserve_adopt(struct mem_reserve_item *item, unsigned long pages);
 void slab_reserve_debug(void);
+
+/* mm/reserve_daemon.c, for the allocators */
+DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);
+extern struct mem_reserve mem_reserve_daemons;
+
+bool __mem_reserve_daemon(gfp_t gfp);
+struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order);
+
+/* Does a storage daemon ask, which may draw on the reserve? */
+static inline bool mem_reserve_daemon(gfp_t gfp)
+{
+	return static_branch_unlikely(&mem_reserve_daemon_key) &&
+	       __mem_reserve_daemon(gfp);
+}
+
+/* A page for it, when there is no other, or NULL */
+static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order)
+{
+	if (!static_branch_unlikely(&mem_reserve_daemon_key))
+		return NULL;
+	return __mem_reserve_daemon_page(gfp, order);
+}
 
 /* mm/page_alloc.c, for the tree, and back */
 struct page *reserve_take_pages(gfp_t gfp, unsigned int order, bool fresh);
@@ -85,6 +112,11 @@ static inline void mem_reserve_put(struct page *page, unsigned int order) { }
 static inline void mem_reserve_cache_created(struct kmem_cache *s) { }
 static inline void mem_reserve_cache_gone(struct kmem_cache *s) { }
 static inline void slab_reserve_debug(void) { }
+
+static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order)
+{
+	return NULL;
+}
 
 #endif /* CONFIG_MEM_RESERVE */
 #endif /* _MM_RESERVE_H */

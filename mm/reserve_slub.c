@@ -44,12 +44,6 @@ void slab_reserve_debug(void)
 
 /* Reserve slabs */
 
-/* What marks a reserve slab; nobody else uses the flag on a slab. */
-static bool slab_is_reserve(struct slab *slab)
-{
-	return folio_test_owner_2(slab_folio(slab));
-}
-
 bool __slab_reserve_object(const void *object)
 {
 	struct slab *slab = virt_to_slab(object);
@@ -68,6 +62,16 @@ bool slab_reserve_supports(struct kmem_cache *s)
 	return !(s->flags & (SLAB_TYPESAFE_BY_RCU | SLAB_CACHE_DMA |
 			     SLAB_CACHE_DMA32)) &&
 	       oo_order(s->min) < MEM_RESERVE_ORDERS;
+}
+
+/*
+ * May slabs of the cache be drawn from a pool? It promises pages and not
+ * objects, so that slabs that come back late, by RCU, do no harm.
+ */
+bool slab_reserve_pools(struct kmem_cache *s)
+{
+	return !(s->flags & (SLAB_CACHE_DMA | SLAB_CACHE_DMA32)) &&
+	       !oo_order(s->min);
 }
 
 unsigned int slab_reserve_order(struct kmem_cache *s)
@@ -244,6 +248,47 @@ void *slab_reserve_alloc(struct mem_reserve *res, struct kmem_cache *s,
 		set_track(s, object, TRACK_ALLOC, _RET_IP_, gfp);
 	return slab_reserve_post_alloc(s, object, gfp, size);
 }
+
+#ifndef CONFIG_SLUB_TINY
+/* An object as new_slab()'s first would be: the caller has it initialised. */
+static void *slab_daemon_alloc(struct kmem_cache *s, gfp_t gfp, size_t size)
+{
+	unsigned long flags;
+	void *object;
+
+	gfp &= GFP_RECLAIM_MASK & ~(__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC);
+	spin_lock_irqsave(&slab_reserve_lock, flags);
+	object = __slab_reserve_alloc(&mem_reserve_daemons, s,
+				      gfp | __GFP_MEMALLOC, size);
+	spin_unlock_irqrestore(&slab_reserve_lock, flags);
+	if (IS_ERR(object))
+		return NULL;
+	if (kmem_cache_debug_flags(s, SLAB_STORE_USER))
+		set_track(s, object, TRACK_ALLOC, _RET_IP_, gfp);
+	return object;
+}
+
+/*
+ * new_slab(), or for a storage daemon an object of a reserve slab rather than
+ * wait for one. A slab for everybody is never made of a page of the reserve:
+ * __GFP_NOMEMALLOC sees to that.
+ */
+static struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp, int node,
+				    size_t size, void **object)
+{
+	struct slab *slab;
+
+	*object = NULL;
+	if (!mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC))
+		return new_slab(s, gfp, node);
+	slab = new_slab(s, gfp | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN,
+			node);
+	if (slab)
+		return slab;
+	*object = slab_daemon_alloc(s, gfp, size);
+	return *object ? NULL : new_slab(s, gfp | __GFP_NOMEMALLOC, node);
+}
+#endif /* !CONFIG_SLUB_TINY */
 
 /**
  * slab_reserve_alloc_large - make a kmalloc() object of drawn pages

@@ -15,6 +15,12 @@ struct kmem_cache_node;
 
 #ifdef CONFIG_MEM_RESERVE
 
+/* What marks a reserve slab; nobody else uses the flag on a slab. */
+static inline bool slab_is_reserve(struct slab *slab)
+{
+	return folio_test_owner_2(slab_folio(slab));
+}
+
 static noinline bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 				       void *head, void *tail, int cnt,
 				       unsigned long addr);
@@ -26,6 +32,8 @@ static noinline void *slab_apart_alloc(struct kmem_cache *s, gfp_t gfp,
 static noinline void *slab_apart_instead(struct kmem_cache *s,
 					 struct slab *slab, gfp_t gfp,
 					 int node);
+static struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp, int node,
+				    size_t size, void **object);
 #endif
 
 /* Is it worth a look whether a slab being freed to is special in some way? */
@@ -48,6 +56,11 @@ static __always_inline bool slab_cpu_match(struct slab *slab, gfp_t gfp)
 }
 
 #else
+
+static inline bool slab_is_reserve(struct slab *slab)
+{
+	return false;
+}
 
 static inline bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 				     void *head, void *tail, int cnt,
@@ -78,6 +91,15 @@ static inline void *slab_apart_instead(struct kmem_cache *s, struct slab *slab,
 				       gfp_t gfp, int node)
 {
 	return NULL;
+}
+
+static struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node);
+
+static inline struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
+					   int node, size_t size, void **object)
+{
+	*object = NULL;
+	return new_slab(s, gfp, node);
 }
 
 /* Whoever asks does the looking. */

@@ -12,6 +12,8 @@ import sys
 RESERVE = "mm/reserve.c"
 ALLOC = "mm/page_alloc.c"
 SLUB = "mm/reserve_slub.c"
+SLUB_API = "mm/reserve_slub.h"
+DAEMON = "mm/reserve_daemon.c"
 NET = "net/core/sock_reserve.c"
 NET_SIZE = "net/core/sock_reserve_size.c"
 NET_API = "include/net/sock_reserve.h"
@@ -43,8 +45,18 @@ MUTANTS = {
         ("count_add(pos, &pos->pages, nr);\n\treturn 0;",
          "count_add(pos, &pos->pages, nr);\n\titem->res->pages.usage -= nr;\n\treturn 0;")]),
     "bytes-not-charged": ("Strict", RESERVE, [
-        ("\tif (!count_has_room(&res->own, nr * item->weight))\n"
-         "\t\treturn count_refuse(res, &res->own, nr * item->weight);\n", "")]),
+        ("\tif (own && !count_has_room(own, nr * item->weight))\n"
+         "\t\treturn count_refuse(res, own, nr * item->weight);\n", "")]),
+    "pool-not-checked": ("Strict", RESERVE, [
+        ("\tif (item->pool && !count_has_room(&item->pool->pages, nr))\n"
+         "\t\treturn count_refuse(item->res, &item->pool->pages, nr);\n", "")]),
+    "pool-not-charged": ("Strict", RESERVE, [
+        ("\t\titem->pool->pages.usage += nr;", "\t\t;")]),
+    "pool-counted-for-each-cache": ("Exact", RESERVE, [
+        ("\tunsigned long after = item->want_pool ? 0 : item->want_pages;",
+         "\tunsigned long after = item->want_pages;")]),
+    "pool-pages-never-adopted": ("Filled", RESERVE, [
+        ("\t\tpages_adopt(item, nr);", "\t\t;")]),
     "ending-still-charged": ("Balanced", RESERVE, [
         ("\tif (item->ending || !mem_reserve_connected(res))",
          "\tif (!mem_reserve_connected(res))")]),
@@ -123,7 +135,21 @@ MUTANTS = {
     "adopted-in-need": ("Filled", RESERVE, [
         ("(!memory_is_plentiful() || !item_adopt(item))", "!item_adopt(item)")]),
     "never-adopted": ("Filled", RESERVE, [
-        ("\tslab_reserve_adopt(item, nr);\n\treturn true;", "\treturn true;")]),
+        ("\t\tslab_reserve_adopt(item, nr);\n\telse", "\t\t;\n\telse")]),
+    "daemon-kernel-thread": ("Floor", DAEMON, [
+        ("!(current->flags & (PF_KTHREAD | PF_MEMALLOC));", "!(current->flags & PF_MEMALLOC);")]),
+    "daemon-everybody": ("Floor", DAEMON, [
+        ("(current->flags & PF_IO_FLUSHER) == PF_IO_FLUSHER &&", "")]),
+    "daemon-interrupts": ("Floor", DAEMON, [("return in_task() && ", "return ")]),
+    "daemon-any-flags": ("Floor", DAEMON, [
+        ("\treturn !(gfp & (__GFP_NORETRY", "\treturn !(0 & (__GFP_NORETRY")]),
+    "daemon-slab-of-drawn-page": ("Apart", SLUB, [
+        ("slab = new_slab(s, gfp | __GFP_NOMEMALLOC | __GFP_NORETRY",
+         "slab = new_slab(s, gfp | __GFP_NORETRY")]),
+    "daemon-page-keeps-mark": ("Progress", DAEMON, [("\t\tclear_page_pfmemalloc(page);", "\t\t;")]),
+    "daemon-waits": ("Progress", ALLOC, [
+        ("\t/* A storage daemon may be what the others wait for. */\n"
+         "\tpage = mem_reserve_daemon_page(gfp_mask, order);\n", "")]),
     "adopted-still-charged": ("Balanced", RESERVE, [
         ("\t\tuncharge_objects(item, nr);\n\t\ttrace_mem_reserve_adopt(",
          "\t\ttrace_mem_reserve_adopt(")]),
@@ -135,7 +161,7 @@ MUTANTS = {
          "\tif (item)")]),
     "slab-forgotten-when-full": ("Exact", SLUB, [
         ("\t\tlist_move(&slab->slab_list, &item->slabs);", "\t\t(void)item;")]),
-    "slab-for-everybody": ("Apart", SLUB, [
+    "slab-for-everybody": ("Apart", SLUB_API, [
         ("\treturn folio_test_owner_2(slab_folio(slab));", "\treturn false;")]),
     "rounded-down": ("Exact", SLUB, [
         ("count / objects + !!(count % objects)", "count / objects")]),

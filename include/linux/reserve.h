@@ -60,6 +60,7 @@ enum mem_reserve_unit {
  * @own: objects or bytes charged, if that is what is demanded
  * @items: the demand, line by line
  * @any: link in the list of nodes whose demand covers any cache
+ * @pool: its pages serve as single pages and as slabs of any cache
  * @has_caches: frees look for reserve slabs because of this node
  * @leaving: it is being disconnected, and nothing more is charged
  * @wait: those who wait for room at this node
@@ -80,6 +81,7 @@ struct mem_reserve {
 	struct mem_reserve_count own;
 	struct list_head items;
 	struct list_head any;
+	bool pool;
 	bool has_caches;
 	bool leaving;
 	wait_queue_head_t wait;
@@ -118,6 +120,7 @@ int mem_reserve_parts_set(struct mem_reserve *res,
 			  unsigned int nr);
 int mem_reserve_bytes_set(struct mem_reserve *res, unsigned long bytes);
 int mem_reserve_bytes_any_set(struct mem_reserve *res, unsigned long bytes);
+int mem_reserve_pool_set(struct mem_reserve *res, unsigned long pages);
 
 int mem_reserve_charge(struct mem_reserve *res, unsigned long count, gfp_t gfp);
 void mem_reserve_uncharge(struct mem_reserve *res, unsigned long count);

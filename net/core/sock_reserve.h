@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/reserve.h>
 #include <linux/types.h>
+#include <net/neighbour.h>
 
 struct kmem_cache;
 struct net;
@@ -37,8 +38,8 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
 
 #define sk_reserve_node(_node) (&sk_reserve_nodes[SK_RESERVE_##_node])
 
-/* Neighbour entries of IPv4 and IPv6 and what a driver adds */
-#define SK_RESERVE_NEIGH_SIZE	512
+/* Neighbour entries: the key of IPv4 or IPv6, and what a driver adds */
+#define SK_RESERVE_NEIGH_SIZE	(sizeof(struct neighbour) + 128)
 
 /* Fragments that wait, of each kind: pages charged, and truesize in the queue */
 #define SK_RESERVE_FRAG_PAGES	16
