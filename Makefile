@@ -58,6 +58,7 @@ help:
 	@echo '  make reserve-faults    a million operations while allocations fail'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
+	@echo '  make reserve-top       build/reserve-top: the reserves of this machine, live'
 	@echo '  make clean             remove build/, but keep the compiler cache'
 	@echo '  make distclean         remove build/'
 	@echo
@@ -104,13 +105,16 @@ reserve-faults: kernel-debug
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh
 
-.PHONY: rig-selftest scripts-test scenario scenarios matrix demo check
+.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix demo check
 rig-selftest: kernel-reserve
 	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
 
 scripts-test:
 	@scripts/tests.sh
+
+reserve-top:
+	@scripts/reserve-top.sh
 
 scenarios:
 	@$(RIG) list

@@ -244,14 +244,10 @@ static int charge_pages(struct mem_reserve_item *item, unsigned long nr)
 		return -ENODEV;
 	if (!count_has_room(&item->pages, nr))
 		return count_refuse(item->res, &item->pages, nr);
-	if (item->pool && !count_has_room(&item->pool->pages, nr))
-		return count_refuse(item->res, &item->pool->pages, nr);
 	for (pos = item->res; pos; pos = pos->parent)
 		if (!count_has_room(&pos->pages, nr))
 			return count_refuse(pos, &pos->pages, nr);
 	item->pages.usage += nr;
-	if (item->pool)
-		item->pool->pages.usage += nr;
 	for (pos = item->res; pos; pos = pos->parent)
 		count_add(pos, &pos->pages, nr);
 	return 0;
@@ -266,8 +262,6 @@ static void uncharge_pages(struct mem_reserve_item *item, unsigned long nr)
 	if (WARN_ON_ONCE(nr > item->pages.usage))
 		nr = item->pages.usage;
 	item->pages.usage -= nr;
-	if (item->pool)
-		item->pool->pages.usage -= nr;
 	for (pos = item->res; pos; pos = pos->parent)
 		count_sub(pos, &pos->pages, nr);
 }
@@ -275,7 +269,7 @@ static void uncharge_pages(struct mem_reserve_item *item, unsigned long nr)
 /* The count that objects of @item are part of, or NULL: in a pool pages count. */
 static struct mem_reserve_count *objects_count(struct mem_reserve_item *item)
 {
-	return item->pool ? NULL : &item->res->own;
+	return item->pooled ? NULL : &item->res->own;
 }
 
 /* Take @nr objects of @item, at the item and in the node's own count. */
@@ -1127,8 +1121,8 @@ static bool item_has_room(const struct mem_reserve_item *item)
 {
 	if (!item->cache)
 		return count_has_room(&item->pages, 1UL << item->order);
-	if (item->pool)
-		return count_has_room(&item->pool->pages, 1);
+	if (item->pooled)
+		return count_has_room(&item->res->pages, 1);
 	/* Then there is an object, or room for a slab: slab_reserve_draw(). */
 	return count_has_room(&item->objects, 1) &&
 	       count_has_room(&item->res->own, item->weight);
@@ -1851,8 +1845,8 @@ struct mem_reserve_plan {
 	enum mem_reserve_unit unit;
 	unsigned long own;
 	unsigned long by_order[MEM_RESERVE_ORDERS];
+	unsigned long pool;
 	bool any;
-	bool pool;
 	bool caches;
 };
 
@@ -1864,7 +1858,7 @@ static void plan_start(struct mem_reserve_plan *plan)
 
 	INIT_LIST_HEAD(&plan->items);
 	list_for_each_entry(item, &plan->res->items, list) {
-		item->want_pool = NULL;
+		item->want_pooled = false;
 		item->want_pages = 0;
 		item->want_objects = 0;
 	}
@@ -1961,9 +1955,9 @@ static int plan_part(struct mem_reserve_plan *plan,
 	return plan_runs(plan, part->order, part->count);
 }
 
-/* Any cache may have all the pages of the pool, or some. */
+/* Any cache may have all the pages, or some: the node's own limit bounds them. */
 static int plan_pooled(struct mem_reserve_plan *plan, struct kmem_cache *s,
-		       struct mem_reserve_item *pool)
+		       unsigned long pages)
 {
 	struct mem_reserve_item *item;
 
@@ -1972,10 +1966,10 @@ static int plan_pooled(struct mem_reserve_plan *plan, struct kmem_cache *s,
 	item = plan_item(plan, s, 0);
 	if (!item)
 		return -ENOMEM;
-	item->want_pool = pool;
+	item->want_pooled = true;
 	item->want_weight = 1;
 	item->want_objects = LONG_MAX;
-	item->want_pages = pool->want_pages;
+	item->want_pages = pages;
 	plan->caches = true;
 	return 0;
 }
@@ -1983,20 +1977,16 @@ static int plan_pooled(struct mem_reserve_plan *plan, struct kmem_cache *s,
 static int plan_pool(struct mem_reserve_plan *plan, unsigned long pages)
 {
 	int err = plan_runs(plan, 0, pages);
-	struct mem_reserve_item *pool;
 	struct kmem_cache *s;
 
 	lockdep_assert_held(&slab_mutex);
 
-	if (err)
-		return err;
-	pool = plan_item(plan, NULL, 0);
 	list_for_each_entry(s, &slab_caches, list) {
-		err = plan_pooled(plan, s, pool);
 		if (err)
-			return err;
+			break;
+		err = plan_pooled(plan, s, pages);
 	}
-	return 0;
+	return err;
 }
 
 /*
@@ -2052,11 +2042,12 @@ static int plan_check(const struct mem_reserve_plan *plan)
 
 	if (own_count(res)->usage && res->unit != plan->unit)
 		return -EBUSY;
-	if (res->own.usage > plan->own)
+	if (res->own.usage > plan->own ||
+	    (plan->pool && res->pages.usage > plan->pool))
 		return -EBUSY;
 	list_for_each_entry(item, &res->items, list)
 		if (item->pages.usage > item->want_pages ||
-		    (item->pages.usage && item->pool != item->want_pool) ||
+		    (item->pages.usage && item->pooled != item->want_pooled) ||
 		    item->objects.usage > item->want_objects ||
 		    (item->objects.usage && item->weight != item->want_weight))
 			return -EBUSY;
@@ -2066,8 +2057,8 @@ static int plan_check(const struct mem_reserve_plan *plan)
 /* The pages that the plan adds to what the node may draw: a pool is counted once */
 static long item_growth(const struct mem_reserve_item *item)
 {
-	unsigned long before = item->pool ? 0 : item->pages.limit;
-	unsigned long after = item->want_pool ? 0 : item->want_pages;
+	unsigned long before = item->pooled ? 0 : item->pages.limit;
+	unsigned long after = item->want_pooled ? 0 : item->want_pages;
 
 	return after - before;
 }
@@ -2093,7 +2084,7 @@ static void plan_commit(struct mem_reserve_plan *plan)
 	list_splice_tail_init(&plan->items, &res->items);
 	list_for_each_entry_safe(item, next, &res->items, list) {
 		limit_add(res, item->order, item_growth(item));
-		item->pool = item->want_pool;
+		item->pooled = item->want_pooled;
 		item->pages.limit = item->want_pages;
 		item->objects.limit = item->want_objects;
 		item->weight = item->want_weight;
@@ -2113,7 +2104,7 @@ static int plan_sum(struct list_head *items, unsigned long *pages,
 
 	list_for_each_entry(item, items, list) {
 		by_order[item->order] += item_growth(item);
-		if (item->want_pool)
+		if (item->want_pooled)
 			continue;
 		if (check_add_overflow(*pages, item->want_pages, pages) ||
 		    *pages > totalram_pages())
@@ -2207,7 +2198,7 @@ static int plan_fill(struct mem_reserve_plan *plan,
 	}
 	if (wish->pool) {
 		plan->any = true;
-		plan->pool = true;
+		plan->pool = wish->pool;
 		err = plan_pool(plan, wish->pool);
 	}
 	return err;
@@ -2489,7 +2480,7 @@ static void item_end(struct mem_reserve_item *item)
 	spin_lock_irq(&mem_reserve_lock);
 	/* What mem_reserve_charge() took is not to be had any more. */
 	uncharge_objects(item, item->objects.usage);
-	if (!item->pool)
+	if (!item->pooled)
 		limit_add(res, item->order, -item->pages.limit);
 	if (res->unit == MEM_RESERVE_OBJECTS)
 		res->own.limit -= item->objects.limit;

@@ -21,16 +21,16 @@
  * @cache: objects of this cache are promised, or %NULL: runs of pages
  * @order: pages are drawn in runs of this order
  * @weight: what one object takes of the node's own count
- * @pool: the item that pays for its pages, which any cache may have, or %NULL
+ * @pooled: its pages are part of a pool, and so bounded by the node's limit
  * @ending: the cache goes, and nothing more is charged
  * @pages: pages drawn for the item
  * @objects: objects of @cache
  * @slabs: reserve slabs with objects to be had, under slab_reserve_lock
  * @full: reserve slabs without, likewise
- * @want_pool: @pool to be, while a demand is being set
- * @want_pages: likewise the limit of @pages
+ * @want_pages: the limit of @pages to be, while a demand is being set
  * @want_objects: likewise of @objects
  * @want_weight: likewise @weight
+ * @want_pooled: likewise @pooled
  *
  * What a page of the reserve was drawn for: its owner. Shape and limits change
  * under mem_reserve_mutex and mem_reserve_lock, usage under the latter.
@@ -42,16 +42,16 @@ struct mem_reserve_item {
 	struct kmem_cache *cache;
 	unsigned int order;
 	unsigned int weight;
-	struct mem_reserve_item *pool;
+	bool pooled;
 	bool ending;
 	struct mem_reserve_count pages;
 	struct mem_reserve_count objects;
 	struct list_head slabs;
 	struct list_head full;
-	struct mem_reserve_item *want_pool;
 	unsigned long want_pages;
 	unsigned long want_objects;
 	unsigned int want_weight;
+	bool want_pooled;
 };
 
 /* mm/reserve.c, for slabs; all but the last two under slab_reserve_lock */
@@ -78,7 +78,6 @@ void slab_reserve_debug(void);
 
 /* mm/reserve_daemon.c, for the allocators */
 DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);
-extern struct mem_reserve mem_reserve_daemons;
 
 bool __mem_reserve_daemon(gfp_t gfp);
 struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order);

@@ -38,13 +38,19 @@ struct mem_reserve mem_reserve_daemons;
 static DEFINE_MUTEX(mem_reserve_daemon_mutex);
 static unsigned long mem_reserve_daemon_kbytes;
 
-static bool task_is_daemon(void)
+/**
+ * mem_reserve_task_is_daemon - has the task said that VM depends on it?
+ *
+ * Context: Any. What an interrupt does is not the task's.
+ * Return: true if it has, by prctl(PR_SET_IO_FLUSHER).
+ */
+bool mem_reserve_task_is_daemon(void)
 {
 	/* Its slabs are everybody's, and so a page might become one. */
 	if (IS_ENABLED(CONFIG_SLUB_TINY))
 		return false;
 	return in_task() && (current->flags & PF_IO_FLUSHER) == PF_IO_FLUSHER &&
-	       !(current->flags & (PF_KTHREAD | PF_MEMALLOC));
+	       !(current->flags & PF_KTHREAD);
 }
 
 /**
@@ -61,7 +67,7 @@ bool __mem_reserve_daemon(gfp_t gfp)
 {
 	return !(gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC |
 			__GFP_NOMEMALLOC | __GFP_DMA | __GFP_DMA32)) &&
-	       task_is_daemon();
+	       !(current->flags & PF_MEMALLOC) && mem_reserve_task_is_daemon();
 }
 
 /**
@@ -145,6 +151,7 @@ static int __init mem_reserve_daemons_init(void)
 	register_sysctl("vm/reserve", mem_reserve_sysctls);
 	return mem_reserve_connect(&mem_reserve_daemons, &mem_reserve_root);
 }
+
 /* After the root has its directory */
 fs_initcall(mem_reserve_daemons_init);
 

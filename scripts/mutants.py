@@ -47,13 +47,12 @@ MUTANTS = {
     "bytes-not-charged": ("Strict", RESERVE, [
         ("\tif (own && !count_has_room(own, nr * item->weight))\n"
          "\t\treturn count_refuse(res, own, nr * item->weight);\n", "")]),
-    "pool-not-checked": ("Strict", RESERVE, [
-        ("\tif (item->pool && !count_has_room(&item->pool->pages, nr))\n"
-         "\t\treturn count_refuse(item->res, &item->pool->pages, nr);\n", "")]),
-    "pool-not-charged": ("Strict", RESERVE, [
-        ("\t\titem->pool->pages.usage += nr;", "\t\t;")]),
+    "pool-shrunk-below-usage": ("Strict", RESERVE, [
+        ("\tif (res->own.usage > plan->own ||\n"
+         "\t    (plan->pool && res->pages.usage > plan->pool))\n",
+         "\tif (res->own.usage > plan->own)\n")]),
     "pool-counted-for-each-cache": ("Exact", RESERVE, [
-        ("\tunsigned long after = item->want_pool ? 0 : item->want_pages;",
+        ("\tunsigned long after = item->want_pooled ? 0 : item->want_pages;",
          "\tunsigned long after = item->want_pages;")]),
     "pool-pages-never-adopted": ("Filled", RESERVE, [
         ("\t\tpages_adopt(item, nr);", "\t\t;")]),
@@ -136,6 +135,15 @@ MUTANTS = {
         ("(!memory_is_plentiful() || !item_adopt(item))", "!item_adopt(item)")]),
     "never-adopted": ("Filled", RESERVE, [
         ("\t\tslab_reserve_adopt(item, nr);\n\telse", "\t\t;\n\telse")]),
+    "net-daemon-not-charged": ("Strict", NET, [
+        ("\t       skb_move(skb, &mem_reserve_daemons, roomy);", "\t       roomy;")]),
+    "net-anybody-is-a-daemon": ("Floor", NET, [
+        ("\treturn sock_flag(sk, SOCK_IO_FLUSHER) &&\n", "\treturn\n")]),
+    "net-daemon-not-marked": ("Progress", NET, [
+        ("\t\tsock_set_flag(sk, SOCK_IO_FLUSHER);", "\t\t;")]),
+    "net-daemon-dropped-early": ("Progress", NET, [
+        ("return sk_fullsock(sk) && sk_pfmemalloc_allowed(sk);",
+         "return sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);")]),
     "daemon-kernel-thread": ("Floor", DAEMON, [
         ("!(current->flags & (PF_KTHREAD | PF_MEMALLOC));", "!(current->flags & PF_MEMALLOC);")]),
     "daemon-everybody": ("Floor", DAEMON, [

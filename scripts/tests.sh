@@ -455,6 +455,287 @@ test_make_says_what_is_wrong() {
 	grep -q 'make demo' out || fail "there is no help"
 }
 
+# -- reserve-top ----------------------------------------------------------------
+
+# build_top: build/reserve-top, and the same where it is short to type
+build_top() {
+	good env CFLAGS="-O2 -Werror" "$scripts/reserve-top.sh"
+	ln -s build/reserve-top top
+}
+
+# node DIR UNIT USAGE LIMIT PEAK PAGES DRAWN FAILCNT: as sysfs has it
+node() {
+	local dir=$1 f
+	mkdir -p "$dir"
+	shift
+	for f in unit usage limit peak pages drawn failcnt; do
+		say "$1" >"$dir/$f"
+		shift
+	done
+}
+
+fake_sysfs() {
+	node sysfs pages 138 324 151 324 138 0
+	say 1024 >sysfs/set_aside
+	# In no order that a directory would keep.
+	node sysfs/orphans pages 0 0 0 0 0 0
+	node sysfs/network pages 138 324 151 324 138 0
+	node sysfs/network/receive pages 138 324 151 324 138 0
+	node sysfs/network/receive/ring pages 130 288 139 288 130 0
+	node sysfs/network/receive/heads objects 570 576 576 36 8 12
+}
+
+test_reserve_top_once() {
+	build_top
+	fake_sysfs
+	cat >want <<-'END'
+	set aside 1024 pages (4096 KB), promised 324, in use 138
+
+	PATH         UNIT     USAGE  LIMIT                           PEAK  PAGES  FAILCNT
+	reserve      pages      138    324  [########:           ]    151    324        0
+	  network    pages      138    324  [########:           ]    151    324        0
+	    receive  pages      138    324  [########:           ]    151    324        0
+	      heads  objects    570    576  [###################:]!   576     36       12
+	      ring   pages      130    288  [#########           ]    139    288        0
+	  orphans    pages        0      0  [                    ]      0      0        0
+	END
+	good ./top --once --root sysfs
+	[[ $(getconf PAGESIZE) == 4096 ]] || sed -i '1s/ ([0-9]* KB)//' want out
+	diff -u want out || fail "it is laid out in another way"
+	# What each number needs, and no more than 90 % is nearly full.
+	node sysfs/orphans bytes 89 100 100 9223372036854775808 18446744073709551615 9999999999
+	node sysfs/network/receive/ring bytes 9223372036854775807 9223372036854775808 9223372036854775808 0 0 0
+	deep=sysfs
+	for ((i = 0; i < 12; i++)); do
+		deep+=/a-name-that-is-longer-than-others
+		node "$deep" objects 90 100 90 1 1 0
+	done
+	good ./top --once --root sysfs
+	tail -n +3 out | awk 'NR == 1 { n = index($0, "UNIT"); next }
+		substr($0, n, 1) !~ /[pob]/ || substr($0, n - 1, 1) != " " { exit 1 }
+		{ bar = index($0, "["); if (at && bar != at) exit 1; at = bar }' || fail "columns are not aligned"
+	(($(tail -n +4 out | sed 's/+$//' | awk '{ print length }' | sort -u | wc -l) == 1)) ||
+		fail "lines are not of one length"
+	grep -qE '^  orphans +bytes +89 +100 .*\]  +100 +9223372036854775808 +9999999999$' out ||
+		fail "a large number is not there"
+	grep -qE ' ring .* 9223372036854775808  \[#{19}:\]! ' out || fail "the bar is full, though the node is not"
+	(($(grep -c ' 90 .*\]!' out) == 12)) || fail "90 % is not nearly full"
+}
+
+test_reserve_top_what_is_not_there() {
+	build_top
+	fake_sysfs
+	rm sysfs/set_aside sysfs/orphans/{unit,usage} sysfs/network/receive/ring/{limit,failcnt}
+	# No node yet, or no longer; and what is none at all.
+	mkdir -p sysfs/network/empty/below sysfs/.hidden
+	ln -s . sysfs/network/self
+	good ./top --once --root sysfs
+	head -n 1 out | grep -qx 'set aside - pages, promised 324, in use 138' || fail "the totals are wrong"
+	grep -qE '^  orphans +- +- +0 +\[ {20}\] +0 +0 +0$' out || fail "a file is missing, and so is the node"
+	grep -qE '^ +ring +pages +130 +- +\[ {20}\] +139 +288 +-$' out || fail "a node without a limit is wrong"
+	! grep -qE 'empty|below|hidden|self' out || fail "what is no node is shown"
+	good ./top --once --json --root sysfs
+	python3 -c 'import json; json.load(open("out"))' || fail "it is no JSON"
+}
+
+test_reserve_top_json() {
+	build_top
+	fake_sysfs
+	rm sysfs/orphans/usage
+	# By path these would be in another order.
+	node sysfs/a-b pages 1 2 3 4 5 6
+	node sysfs/a bytes 9223372036854775808 18446744073709551615 0 0 0 0
+	node sysfs/a/c pages 0 0 0 0 0 0
+	node "sysfs/a/q\"uote\\$(printf '\001')" pages 0 0 0 0 0 0
+	good ./top --once --json --root sysfs
+	cat >check.py <<-'END'
+	import json
+	tree = json.load(open("out"))
+	assert list(tree) == ["page_size", "set_aside", "set_aside_kb", "nodes"], list(tree)
+	assert tree["set_aside"] == 1024
+	assert tree["set_aside_kb"] == 1024 * tree["page_size"] // 1024
+	nodes = {node["path"]: node for node in tree["nodes"]}
+	assert list(nodes) == [
+	    "/", "/a", "/a/c", '/a/q"uote\\\x01', "/a-b", "/network", "/network/receive",
+	    "/network/receive/heads", "/network/receive/ring", "/orphans"], list(nodes)
+	assert nodes["/a-b"] == {"path": "/a-b", "unit": "pages", "usage": 1, "limit": 2,
+	                         "peak": 3, "pages": 4, "drawn": 5, "failcnt": 6}
+	assert nodes["/a"]["usage"] == 2 ** 63 and nodes["/a"]["limit"] == 2 ** 64 - 1
+	assert nodes["/network/receive/heads"]["unit"] == "objects"
+	assert nodes["/orphans"]["usage"] is None
+	END
+	python3 check.py || fail "it is not what was to be printed"
+}
+
+test_reserve_top_says_what_is_wrong() {
+	build_top
+	fake_sysfs
+	refused "there is no $PWD/none: has the kernel no CONFIG_MEM_RESERVE?" ./top --once --root "$PWD/none"
+	[[ -e /sys/kernel/mm/reserve ]] ||
+		refused "there is no /sys/kernel/mm/reserve: the kernel has no CONFIG_MEM_RESERVE" ./top
+	refused "out is no reserve: it has none of the files of one" sh -c 'mkdir out.d; cd out.d; mkdir out; ../top --once --root out'
+	refused "cannot read out: Not a directory" ./top --once --root out
+	refused "the delay must be from 0.1 to 86400 seconds, not '-1'" ./top -d -1
+	for delay in x '' 1x 1,5 nan inf 0x1 1e3 -; do
+		refused "the delay is a number of seconds, not '$delay'" ./top -d "$delay"
+	done
+	for delay in 0 0.09 86401 99999999999999999999; do
+		refused "the delay must be from 0.1 to 86400 seconds, not '$delay'" ./top "--delay=$delay"
+	done
+	refused "-d wants an argument" ./top -d
+	refused "there is no option -x" ./top -x
+	refused "there is no option --nonsense" ./top --nonsense
+	refused "--once=1: it takes no argument" ./top --once=1
+	refused "'sysfs' is no option" ./top sysfs
+	refused "--json needs --once" ./top --json --root sysfs
+	[[ $(wc -l <out) == 1 ]] || fail "it is more than a sentence"
+	good ./top --help
+	good ./top -V
+	grep -qxE 'reserve-top [0-9.]+' out || fail "there is no version"
+	for bad in '' ten -1 1.5 18446744073709551616 '1 2'; do
+		say "$bad" >sysfs/network/usage
+		refused "sysfs/network/usage holds '$bad', which is not a number" ./top --once --root sysfs
+	done
+	rm sysfs/network/usage
+	mkdir sysfs/network/usage
+	refused "cannot read sysfs/network/usage: Is a directory" ./top --once --root sysfs
+	refused "cannot read sysfs/network/usage: Is a directory" ./top --once --json --root sysfs
+	refused "usage: scripts/reserve-top.sh" "$scripts/reserve-top.sh" more
+}
+
+test_reserve_top_in_a_pipe() {
+	build_top
+	fake_sysfs
+	# One table after another, no escapes, until nobody reads any more.
+	timeout 20 ./top -d 0.1 --root sysfs 2>err | head -n 25 >out || true
+	(($(grep -c '^set aside' out) >= 2)) || fail "it was printed once"
+	! grep -q $'\033' out || fail "there are escapes"
+	[[ ! -s err ]] || fail "it said: $(<err)"
+	refused "cannot write: Broken pipe" bash -c \
+		'trap "" PIPE; set -o pipefail; timeout 20 ./top -d 0.1 --root sysfs | head -n 1'
+	refused "cannot write: No space left on device" sh -c './top --once --root sysfs >/dev/full'
+	refused "cannot write: No space left on device" sh -c './top --once --json --root sysfs >/dev/full'
+	# What fails between two tables is told by a sign.
+	timeout 20 ./top -d 0.1 --root sysfs >out &
+	pid=$!
+	trap 'kill "$pid" 2>/dev/null || true' EXIT
+	appears ' 12$' out
+	say 13 >sysfs/network/receive/heads/failcnt.new
+	mv sysfs/network/receive/heads/failcnt{.new,}
+	appears ' 13\+$' out
+	appears ' 13$' out
+}
+
+# appears REGEX FILE: sooner or later
+appears() {
+	for _ in {1..100}; do
+		! grep -qaE -- "$1" "$2" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	fail "there never was: $1"
+}
+
+# in_terminal COMMAND...: what it wrote is in screen, keys go to descriptor $keys
+in_terminal() {
+	rm -f keys screen status before after
+	mkfifo keys
+	say "trap : INT; stty cols 100 rows 12; stty -g >before; $*; echo \$? >status; stty -g >after" >run
+	timeout 60 script -qfec "sh run" /dev/null <keys >screen 2>&1 &
+	pid=$!
+	trap 'kill "$pid" 2>/dev/null || true' EXIT
+	exec {keys}>keys
+}
+
+# left STATUS: it has ended with it, and the terminal is as it was
+left() {
+	wait "$pid" || true
+	exec {keys}>&-
+	[[ $(<status) == "$1" ]] || fail "it ended with $(<status)"
+	cmp before after || fail "the terminal is not as it was"
+	[[ $(tr -d '\r\n' <screen) == *$'\033[?25h\033[?1049l'* ]] || fail "the screen is not as it was"
+}
+
+test_reserve_top_in_a_terminal() {
+	command -v script >/dev/null || { say "skip: script is not installed"; exit 77; }
+	build_top
+	fake_sysfs
+	export TERM=xterm
+	unset NO_COLOR
+	in_terminal ./top -d 0.1 --root sysfs
+	appears $'\033\\[1;31m570\033\\[0m' screen
+	grep -qa orphans screen || fail "there is no tree"
+	# It comes and goes, and fails.
+	say 13 >sysfs/network/receive/heads/new
+	mv sysfs/network/receive/heads/{new,failcnt}
+	appears $'\033\\[1;33m13\033\\[0m\033\\[1;33m\\+' screen
+	rm -r sysfs/orphans
+	node sysfs/later pages 1 2 3 4 5 6
+	appears later screen
+	printf x >&"$keys"
+	printf q >&"$keys"
+	left 0
+
+	# Little room: lines are cut, and no line more than there is.
+	in_terminal '(sleep 0.3; stty cols 40 rows 6 </dev/tty) & ./top -d 600 --root sysfs'
+	appears '\(4 more: the window is too small' screen
+	! awk -v RS='\033\\[H' 'END { print }' screen | sed 's/\x1b[^a-zA-Z]*[a-zA-Z]//g; s/\r//' |
+		grep -E '.{41}' || fail "a line is too long"
+	printf '\003' >&"$keys"
+	left 130
+
+	NO_COLOR=1 in_terminal ./top -d 0.1 --root sysfs
+	appears later screen
+	! grep -qaE $'\033\\[[0-9;]*m' screen || fail "there are colours"
+	printf q >&"$keys"
+	left 0
+
+	# Stopped, it gives the terminal back; it is redrawn when it goes on.
+	in_terminal 'sh -c "echo \$\$ >pid; exec ./top -d 600 --root sysfs"'
+	appears later screen
+	kill -TSTP "$(<pid)"
+	appears $'\033\\[\\?1049l' screen
+	appears '^State:.*stopped' "/proc/$(<pid)/status"
+	kill -CONT "$(<pid)"
+	appears $'1049l.*\033\\[\\?1049h' screen
+	kill -TERM "$(<pid)"
+	left 143
+
+	# An error is said on the screen that was there before.
+	in_terminal ./top -d 0.1 --root sysfs
+	appears later screen
+	rm -r sysfs
+	left 1
+	tail -n 1 screen | grep -q '1049lreserve-top: there is no sysfs' || fail "the error is not to be seen"
+}
+
+# What is written down in two places is the same in both.
+test_reserve_top_is_documented() {
+	build_top
+	man=$ROOT/tools/mm/reserve-top.8
+	./top --help | grep -oE -- '--[a-z]+' | while read -r option; do
+		sed 's/\\-/-/g' "$man" | grep -qF -- "$option" || fail "$option is not in the man page"
+	done
+	abi=$ROOT/Documentation/ABI/testing/sysfs-kernel-mm-reserve
+	[[ -f $ROOT/mm/reserve.c ]] || fail "mm/reserve.c is not there"
+	while read -r f; do
+		grep -qE "^What:.*/$f$" "$abi" || fail "$f is not in $(basename "$abi")"
+		grep -qE "\"$f\"" "$ROOT/tools/mm/reserve-top.c" || fail "reserve-top does not read $f"
+	done < <(sed -nE 's/^\t&([a-z_]+)_attr\.attr,$/\1/p' "$ROOT/mm/reserve.c")
+	headers=("$ROOT"/include/trace/events/{,sock_}reserve.h)
+	trace=$ROOT/tools/mm/reserve-trace.bt
+	while read -r f; do
+		grep -qE "^(TRACE_EVENT\(|DEFINE_EVENT\([a-z_]+, )${f##*:},$" "${headers[@]}" ||
+			fail "there is no $f"
+	done < <(grep -oE '^tracepoint:[a-z_:]+' "$trace")
+	while read -r f; do
+		grep -qE "__(string\(${f#args->},|field\([a-z_ ]+, ${f#args->}\))" "${headers[@]}" ||
+			fail "no tracepoint has ${f#args->}"
+	done < <(grep -oE 'args->[a-z_]+' "$trace" | sort -u)
+	command -v groff >/dev/null || { say "skip: groff is not installed"; exit 77; }
+	good groff -man -ww -z "$man"
+	[[ ! -s out ]] || fail "the man page is not clean"
+}
+
 # -- run them -------------------------------------------------------------------
 
 mapfile -t names < <(declare -F | sed -n 's/^declare -f test_//p')

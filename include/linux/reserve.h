@@ -137,6 +137,10 @@ void kmem_cache_free_reserve(struct kmem_cache *s, void *object);
 void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp);
 void kfree_reserve(const void *object);
 
+/* What storage daemons draw on: see mm/reserve_daemon.c */
+extern struct mem_reserve mem_reserve_daemons;
+bool mem_reserve_task_is_daemon(void);
+
 DECLARE_STATIC_KEY_MAYBE(CONFIG_SLUB_DEBUG_ON, slab_reserve_key);
 bool __slab_reserve_object(const void *object);
 

@@ -36,6 +36,8 @@ DECLARE_STATIC_KEY_FALSE(sk_reserve_key);
 
 int sk_reserve_connect(struct sock *sk);
 void sk_reserve_join(struct sock *sk);
+void sk_reserve_mark_daemon(struct sock *sk);
+bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb);
 void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_resize(void);
 void sk_reserve_dev_changed(struct net_device *dev);
@@ -93,6 +95,14 @@ static inline int sk_reserve_connect(struct sock *sk)
 }
 
 static inline void sk_reserve_join(struct sock *sk) { }
+static inline void sk_reserve_mark_daemon(struct sock *sk) { }
+
+static inline bool __sk_reserve_daemon_takes(struct sock *sk,
+					     struct sk_buff *skb)
+{
+	return false;
+}
+
 static inline void sk_reserve_disconnect(struct sock *sk) { }
 static inline void sk_reserve_dev_changed(struct net_device *dev) { }
 
@@ -418,6 +428,12 @@ static inline void sk_reserve_leave(unsigned int flags)
 static inline unsigned int sk_reserve_enter_queue(const struct sk_buff_head *queue)
 {
 	return sk_reserve_active() ? __sk_reserve_enter_queue(queue) : 0;
+}
+
+/* See __sk_reserve_daemon_takes(). */
+static inline bool sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
+{
+	return sk_reserve_active() && __sk_reserve_daemon_takes(sk, skb);
 }
 
 /**

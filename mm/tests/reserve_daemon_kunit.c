@@ -105,6 +105,7 @@ static void make_cache(struct kunit *test, slab_flags_t flags)
 static void daemon_test_pages(struct kunit *test)
 {
 	struct daemon_test *t = test->priv;
+	struct page *page;
 
 	hog(t);
 	KUNIT_EXPECT_NULL(test, alloc_page(GFP_ATOMIC | __GFP_NOWARN));
@@ -117,8 +118,8 @@ static void daemon_test_pages(struct kunit *test)
 	/* What may wait does not wait. */
 	KUNIT_EXPECT_EQ(test, pages_as_daemon(t, GFP_NOIO, TEST_PAGES), TEST_PAGES);
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, (unsigned long)TEST_PAGES);
-	KUNIT_EXPECT_FALSE(test, page_is_pfmemalloc(list_first_entry(&t->drawn, struct page,
-								      lru)));
+	page = list_first_entry(&t->drawn, struct page, lru);
+	KUNIT_EXPECT_FALSE(test, page_is_pfmemalloc(page));
 	pages_free(&t->drawn);
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
 }

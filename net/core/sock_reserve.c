@@ -366,7 +366,7 @@ unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue)
 
 static bool sk_is_ours(struct sock *sk)
 {
-	return sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);
+	return sk_fullsock(sk) && sk_pfmemalloc_allowed(sk);
 }
 
 /* Are there SOCK_MEMALLOC sockets in another namespace? */
@@ -395,6 +395,32 @@ bool __sk_reserve_may_send(const struct net_device *dev,
 {
 	return may_forward(dev_net(dev)) ||
 	       (skb_is_redirected(skb) && dev_is_ifb(dev));
+}
+
+/* Charges a page to @to, if it is of the reserve, and counts that. */
+static int page_move(struct page *page, struct mem_reserve *to, unsigned int *moved)
+{
+	int err = mem_reserve_move_page(page, to);
+
+	*moved += !err;
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * The pages that a packet keeps are charged to @to from now on. What has none is
+ * bounded by the size of the queue, so that its head is.
+ */
+static bool skb_move(struct sk_buff *skb, struct mem_reserve *to, bool roomy)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	unsigned int moved = 0;
+	int i, err = 0;
+
+	if (skb->head_frag)
+		err = page_move(virt_to_head_page(skb->head), to, &moved);
+	for (i = 0; i < info->nr_frags && !err; i++)
+		err = page_move(skb_frag_page(&info->frags[i]), to, &moved);
+	return !err && (moved || roomy);
 }
 
 #ifdef CONFIG_INET
@@ -625,32 +651,6 @@ static bool from_peer(const struct net *net, const struct sk_buff *skb)
 	return found;
 }
 
-/* Charges a page to @to, if it is of the reserve, and counts that. */
-static int page_move(struct page *page, struct mem_reserve *to, unsigned int *moved)
-{
-	int err = mem_reserve_move_page(page, to);
-
-	*moved += !err;
-	return err == -ENOENT ? 0 : err;
-}
-
-/*
- * The pages that a packet keeps are charged to @to from now on. What has none is
- * bounded by the size of the queue, so that its head is.
- */
-static bool skb_move(struct sk_buff *skb, struct mem_reserve *to, bool roomy)
-{
-	const struct skb_shared_info *info = skb_shinfo(skb);
-	unsigned int moved = 0;
-	int i, err = 0;
-
-	if (skb->head_frag)
-		err = page_move(virt_to_head_page(skb->head), to, &moved);
-	for (i = 0; i < info->nr_frags && !err; i++)
-		err = page_move(skb_frag_page(&info->frags[i]), to, &moved);
-	return !err && (moved || roomy);
-}
-
 /**
  * __sk_reserve_may_queue_frag - may a fragment in emergency memory wait?
  * @fqdir: where it would wait
@@ -678,6 +678,42 @@ bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 EXPORT_SYMBOL_GPL(__sk_reserve_may_queue_frag);
 
 #endif /* CONFIG_INET */
+
+/* Storage daemons */
+
+/**
+ * sk_reserve_mark_daemon - mark the socket of a storage daemon
+ * @sk: a new socket
+ *
+ * What connects to a listening one inherits it.
+ *
+ * Context: Any.
+ */
+void sk_reserve_mark_daemon(struct sock *sk)
+{
+	if (mem_reserve_task_is_daemon())
+		sock_set_flag(sk, SOCK_IO_FLUSHER);
+}
+
+/**
+ * __sk_reserve_daemon_takes - may a socket have a packet in emergency memory?
+ * @sk: a socket that is not %SOCK_MEMALLOC
+ * @skb: the packet
+ *
+ * If it is a storage daemon's, and the daemons' reserve has room for the pages.
+ * Packets that have none are bounded as fragments are.
+ *
+ * Context: Softirq, or the socket's owner.
+ * Return: false if it is to be dropped.
+ */
+bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
+{
+	bool roomy = atomic_read(&sk->sk_rmem_alloc) + skb->truesize <=
+		     SK_RESERVE_FRAG_BYTES;
+
+	return sock_flag(sk, SOCK_IO_FLUSHER) &&
+	       skb_move(skb, &mem_reserve_daemons, roomy);
+}
 
 /* Connecting */
 

@@ -1510,6 +1510,64 @@ static void sk_reserve_test_backlog(struct kunit *test)
 	sock_release(sock);
 }
 
+/* A storage daemon's socket has a packet if the daemons' reserve pays for it. */
+static void sk_reserve_test_daemon(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb[3];
+	struct socket *sock;
+	unsigned int i, n;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &sock), 0);
+	KUNIT_ASSERT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 2), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_all(t);
+	hog_objects(t, NULL, 2048);
+	hog_heads(t);
+	n = rx_many(skb, ARRAY_SIZE(skb), 1600);
+	KUNIT_EXPECT_EQ(test, n, 3U);
+	if (n == 3) {
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[0]), -ENOMEM);
+		KUNIT_EXPECT_FALSE(test, sk_is_ours(sock->sk));
+		sock_set_flag(sock->sk, SOCK_IO_FLUSHER);
+		KUNIT_EXPECT_TRUE(test, sk_is_ours(sock->sk));
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[0]), 0);
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[1]), 0);
+		KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 2UL);
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), -ENOMEM);
+	}
+	for (i = 0; i < n; i++)
+		kfree_skb(skb[i]);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	hog_free(t);
+	sock_release(sock);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 0), 0);
+}
+
+/* Sockets that such a task makes are marked, those of the kernel are not. */
+static void sk_reserve_test_daemon_mark(struct kunit *test)
+{
+	const unsigned int flusher = PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE;
+	unsigned int flags = current->flags & (PF_KTHREAD | flusher);
+	struct socket *sock[2] = { };
+
+	current->flags = (current->flags & ~PF_KTHREAD) | flusher;
+	sock_create(AF_INET, SOCK_STREAM, IPPROTO_TCP, &sock[0]);
+	sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP, &sock[1]);
+	current->flags = (current->flags & ~(PF_KTHREAD | flusher)) | flags;
+	KUNIT_EXPECT_NOT_NULL(test, sock[0]);
+	KUNIT_EXPECT_NOT_NULL(test, sock[1]);
+	if (sock[0]) {
+		KUNIT_EXPECT_TRUE(test, sock_flag(sock[0]->sk, SOCK_IO_FLUSHER));
+		sock_release(sock[0]);
+	}
+	if (sock[1]) {
+		KUNIT_EXPECT_FALSE(test, sock_flag(sock[1]->sk, SOCK_IO_FLUSHER));
+		sock_release(sock[1]);
+	}
+}
+
 /* A scale is applied at once. */
 static void sk_reserve_test_scale(struct kunit *test)
 {
@@ -1567,6 +1625,8 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_frag_heads),
 	KUNIT_CASE(sk_reserve_test_frags),
 	KUNIT_CASE(sk_reserve_test_backlog),
+	KUNIT_CASE(sk_reserve_test_daemon),
+	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_scale),
 	{}
 };
