@@ -33,6 +33,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/sysctl.h>
 #include <linux/sysfs.h>
 #include <linux/workqueue.h>
 
@@ -474,6 +475,23 @@ static unsigned long blocks_missing(const unsigned long *by_order)
 	return want - min(want, mem_reserve_unused);
 }
 
+/* vm.reserve.max_percent: of RAM, that is set aside at most */
+static unsigned int mem_reserve_max_percent = 50;
+
+/* Would @want more blocks be more than the administrator allows? */
+static bool blocks_exceed(unsigned long want, gfp_t gfp)
+{
+	unsigned int percent = READ_ONCE(mem_reserve_max_percent);
+	unsigned long max = mult_frac(totalram_pages(), percent, 100);
+
+	if (!want || (mem_reserve_nr_blocks + want) * pageblock_nr_pages <= max)
+		return false;
+	if (gfpflags_allow_blocking(gfp))
+		pr_warn("%lu more pageblocks of %lu KB are above vm.reserve.max_percent (%u); raise it or ask for less\n",
+			want, pageblock_nr_pages << (PAGE_SHIFT - 10), percent);
+	return true;
+}
+
 /*
  * Claim blocks for @by_order more pages. All or none: the pages are allocated
  * first, and become a reserve only when the last of them is there.
@@ -489,6 +507,8 @@ static int blocks_claim(const unsigned long *by_order, gfp_t gfp)
 	spin_lock_irq(&mem_reserve_lock);
 	want = blocks_missing(by_order);
 	spin_unlock_irq(&mem_reserve_lock);
+	if (blocks_exceed(want, gfp))
+		return -ENOMEM;
 	for (i = 0; i < want; i++) {
 		block = block_alloc(gfp);
 		if (!block) {
@@ -2518,6 +2538,18 @@ void mem_reserve_cache_gone(struct kmem_cache *s)
 		schedule_work(&mem_reserve_trim_work);
 }
 
+static struct ctl_table mem_reserve_sysctls[] = {
+	{
+		.procname	= "max_percent",
+		.data		= &mem_reserve_max_percent,
+		.maxlen		= sizeof(mem_reserve_max_percent),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= SYSCTL_ONE,
+		.extra2		= SYSCTL_ONE_HUNDRED,
+	},
+};
+
 static int __init mem_reserve_sysfs_init(void)
 {
 	unsigned int order;
@@ -2529,6 +2561,7 @@ static int __init mem_reserve_sysfs_init(void)
 		list_add_tail(&mem_reserve_orphan_items[order].list,
 			      &mem_reserve_orphans.items);
 	}
+	register_sysctl("vm/reserve", mem_reserve_sysctls);
 	err = dir_add(&mem_reserve_root, mm_kobj);
 	if (!err)
 		err = mem_reserve_connect(&mem_reserve_orphans,

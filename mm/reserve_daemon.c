@@ -133,7 +133,7 @@ static int daemon_kbytes_handler(const struct ctl_table *table, int write,
 static unsigned long daemon_kbytes_min;
 static unsigned long daemon_kbytes_max = 1UL << 20;
 
-static struct ctl_table mem_reserve_sysctls[] = {
+static struct ctl_table mem_reserve_daemon_sysctls[] = {
 	{
 		.procname	= "daemon_kbytes",
 		.data		= &mem_reserve_daemon_kbytes,
@@ -148,7 +148,7 @@ static struct ctl_table mem_reserve_sysctls[] = {
 static int __init mem_reserve_daemons_init(void)
 {
 	mem_reserve_init(&mem_reserve_daemons, "daemons");
-	register_sysctl("vm/reserve", mem_reserve_sysctls);
+	register_sysctl("vm/reserve", mem_reserve_daemon_sysctls);
 	return mem_reserve_connect(&mem_reserve_daemons, &mem_reserve_root);
 }
 

@@ -47,6 +47,8 @@ MUTANTS = {
     "bytes-not-charged": ("Strict", RESERVE, [
         ("\tif (own && !count_has_room(own, nr * item->weight))\n"
          "\t\treturn count_refuse(res, own, nr * item->weight);\n", "")]),
+    "no-ceiling": ("Strict", RESERVE, [
+        ("\tif (blocks_exceed(want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
     "pool-shrunk-below-usage": ("Strict", RESERVE, [
         ("\tif (res->own.usage > plan->own ||\n"
          "\t    (plan->pool && res->pages.usage > plan->pool))\n",

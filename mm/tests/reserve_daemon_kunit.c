@@ -265,7 +265,7 @@ static int sysctl_write(const char *value)
 	loff_t pos = 0;
 
 	strscpy(buffer, value);
-	return daemon_kbytes_handler(&mem_reserve_sysctls[0], 1, buffer, &len, &pos);
+	return daemon_kbytes_handler(&mem_reserve_daemon_sysctls[0], 1, buffer, &len, &pos);
 }
 
 static void daemon_test_sysctl(struct kunit *test)

@@ -278,6 +278,22 @@ static void reserve_test_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 1UL);
 }
 
+/* Not more than the administrator allows, and what is there stays. */
+static void reserve_test_max_percent(struct kunit *test)
+{
+	const unsigned long room = mult_frac(totalram_pages(), 1, 100);
+	const unsigned int old = mem_reserve_max_percent;
+	struct reserve_test *t = test->priv;
+
+	connect_top(test);
+	mem_reserve_max_percent = 1;
+	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, room + pageblock_nr_pages), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, t->a.pages.limit, (unsigned long)LEAF_PAGES);
+	mem_reserve_max_percent = old;
+	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, room + pageblock_nr_pages), 0);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, LEAF_PAGES), 0);
+}
+
 /*
  * Floor: with every other page gone, not one of the reserve was taken. Exact:
  * each node can still draw all that it was promised, and no more.
