@@ -1036,22 +1036,25 @@ static bool memory_is_plentiful(void)
 	return false;
 }
 
-/* At most @nr of the single pages drawn for @item are nobody's from here on. */
+/* At most @nr of the pages drawn for @item are nobody's from here on. */
 static void pages_adopt(struct mem_reserve_item *item, unsigned long nr)
 {
 	struct mem_reserve_block *block;
 	unsigned long i;
 
-	spin_lock_irq(&mem_reserve_lock);
+	lockdep_assert_held(&mem_reserve_mutex);
+
+	/* The mutex keeps the list; a block at a time, for interrupts are off. */
 	list_for_each_entry(block, &mem_reserve_blocks, list) {
+		spin_lock_irq(&mem_reserve_lock);
 		for (i = 0; nr && block->used && i < pageblock_nr_pages; i++) {
 			if (block->owner[i] != item)
 				continue;
 			page_orphan(&block->owner[i]);
 			nr--;
 		}
+		spin_unlock_irq(&mem_reserve_lock);
 	}
-	spin_unlock_irq(&mem_reserve_lock);
 }
 
 /*
@@ -1139,10 +1142,10 @@ static gfp_t gfp_before_reserve(gfp_t gfp)
 
 static bool item_has_room(const struct mem_reserve_item *item)
 {
+	if (item->res->pool)
+		return count_has_room(&item->res->pages, 1);
 	if (!item->cache)
 		return count_has_room(&item->pages, 1UL << item->order);
-	if (item->pooled)
-		return count_has_room(&item->res->pages, 1);
 	/* Then there is an object, or room for a slab: slab_reserve_draw(). */
 	return count_has_room(&item->objects, 1) &&
 	       count_has_room(&item->res->own, item->weight);
@@ -2496,6 +2499,8 @@ static void item_end(struct mem_reserve_item *item)
 	item->ending = true;
 	spin_unlock_irq(&mem_reserve_lock);
 	slab_reserve_adopt(item, ULONG_MAX);
+	/* Slabs that are empty, and that RCU has not freed yet */
+	pages_adopt(item, ULONG_MAX);
 
 	spin_lock_irq(&mem_reserve_lock);
 	/* What mem_reserve_charge() took is not to be had any more. */

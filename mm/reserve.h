@@ -77,10 +77,9 @@ void slab_reserve_adopt(struct mem_reserve_item *item, unsigned long pages);
 void slab_reserve_debug(void);
 
 /* mm/reserve_daemon.c, for the allocators */
-DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);
-
 bool __mem_reserve_daemon(gfp_t gfp);
-struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order);
+struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
+				       const nodemask_t *nodes);
 
 /* Does a storage daemon ask, which may draw on the reserve? */
 static inline bool mem_reserve_daemon(gfp_t gfp)
@@ -90,11 +89,12 @@ static inline bool mem_reserve_daemon(gfp_t gfp)
 }
 
 /* A page for it, when there is no other, or NULL */
-static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order)
+static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
+						   const nodemask_t *nodes)
 {
 	if (!static_branch_unlikely(&mem_reserve_daemon_key))
 		return NULL;
-	return __mem_reserve_daemon_page(gfp, order);
+	return __mem_reserve_daemon_page(gfp, order, nodes);
 }
 
 /* mm/page_alloc.c, for the tree, and back */
@@ -112,7 +112,8 @@ static inline void mem_reserve_cache_created(struct kmem_cache *s) { }
 static inline void mem_reserve_cache_gone(struct kmem_cache *s) { }
 static inline void slab_reserve_debug(void) { }
 
-static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order)
+static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
+						   const nodemask_t *nodes)
 {
 	return NULL;
 }

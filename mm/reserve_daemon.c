@@ -15,11 +15,13 @@
 
 #define pr_fmt(fmt) "reserve: " fmt
 
+#include <linux/cpuset.h>
 #include <linux/gfp.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/preempt.h>
 #include <linux/reserve.h>
 #include <linux/sched.h>
@@ -57,39 +59,53 @@ bool mem_reserve_task_is_daemon(void)
  * __mem_reserve_daemon - may this allocation draw on the daemons' reserve?
  * @gfp: its flags
  *
- * Not what would rather fail than try hard, and not what may use emergency
- * memory of another kind, or none.
+ * Not what would rather fail than try hard, not what may use emergency memory of
+ * another kind, or none, and not what must wake nobody.
  *
  * Context: Any.
  * Return: true if it may, when there is no other memory.
  */
 bool __mem_reserve_daemon(gfp_t gfp)
 {
-	return !(gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC |
+	return gfp & __GFP_KSWAPD_RECLAIM &&
+	       !(gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL | __GFP_MEMALLOC |
 			__GFP_NOMEMALLOC | __GFP_DMA | __GFP_DMA32)) &&
 	       !(current->flags & PF_MEMALLOC) && mem_reserve_task_is_daemon();
+}
+
+/* Who is confined to some nodes would be given the others' memory by and by. */
+static bool page_allowed(struct page *page, gfp_t gfp, const nodemask_t *nodes)
+{
+	return (!nodes || node_isset(page_to_nid(page), *nodes)) &&
+	       cpuset_zone_allowed(page_zone(page), gfp);
 }
 
 /**
  * __mem_reserve_daemon_page - a page of the daemons' reserve
  * @gfp: as for alloc_pages(), which is about to fail or to wait
  * @order: as for alloc_pages(); there is one page at a time
+ * @nodes: where it may be, or %NULL
  *
  * It bears no mark: what the daemon sends is not for emergencies elsewhere.
  *
  * Context: Any but NMI. Does not sleep.
  * Return: the page, or %NULL if it is not for a daemon or there is no room.
  */
-struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order)
+struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
+				       const nodemask_t *nodes)
 {
 	struct page *page;
 
-	if (order || !__mem_reserve_daemon(gfp))
+	if (order || gfp & __GFP_THISNODE || !__mem_reserve_daemon(gfp))
 		return NULL;
 	page = mem_reserve_draw_page(&mem_reserve_daemons, gfp);
-	if (page)
-		clear_page_pfmemalloc(page);
-	return page;
+	if (!page)
+		return NULL;
+	clear_page_pfmemalloc(page);
+	if (page_allowed(page, gfp, nodes))
+		return page;
+	__free_page(page);
+	return NULL;
 }
 
 /* The old demand is in force if this fails. */

@@ -269,24 +269,60 @@ static void *slab_daemon_alloc(struct kmem_cache *s, gfp_t gfp, size_t size)
 }
 
 /*
- * new_slab(), or for a storage daemon an object of a reserve slab rather than
- * wait for one. A slab for everybody is never made of a page of the reserve:
- * __GFP_NOMEMALLOC sees to that.
+ * new_slab(), but never of a page that the page allocator has drawn for the
+ * daemon: it would be everybody's. That is rare, for what the reserve has for
+ * slabs has been asked for before.
  */
-static struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp, int node,
+static struct slab *slab_not_drawn(struct kmem_cache *s, gfp_t gfp, int node)
+{
+	struct slab *slab = new_slab(s, gfp, node);
+
+	if (!slab || !is_migrate_reserve(get_pageblock_migratetype(folio_page(slab_folio(slab), 0))))
+		return slab;
+	free_slab(s, slab);
+	return new_slab(s, gfp | __GFP_NOMEMALLOC, node);
+}
+
+/* As __slab_daemon_new(), if it is for a daemon */
+static struct slab *slab_daemon_try(struct kmem_cache *s, gfp_t gfp, int node,
 				    size_t size, void **object)
+{
+	gfp_t soon = gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL);
+	struct slab *slab;
+
+	slab = new_slab(s, soon | __GFP_NORETRY | __GFP_NOWARN, node);
+	if (!slab)
+		*object = slab_daemon_alloc(s, gfp, size);
+	return slab;
+}
+
+/**
+ * __slab_daemon_new - new_slab(), or an object of a storage daemon's reserve
+ * @s: the cache
+ * @gfp: as the object was asked for
+ * @now: as the slab is to be: maybe of a node, if that is easy
+ * @node: of the request
+ * @size: of what the object is for
+ * @object: one of a reserve slab if there is no slab, or %NULL
+ *
+ * For a daemon: a slab that can be had without reclaim, then the reserve, and
+ * only then what everybody does.
+ *
+ * Context: As new_slab().
+ * Return: the slab, or %NULL.
+ */
+static struct slab *__slab_daemon_new(struct kmem_cache *s, gfp_t gfp, gfp_t now,
+				      int node, size_t size, void **object)
 {
 	struct slab *slab;
 
-	*object = NULL;
-	if (!mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC))
-		return new_slab(s, gfp, node);
-	slab = new_slab(s, gfp | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN,
-			node);
-	if (slab)
-		return slab;
-	*object = slab_daemon_alloc(s, gfp, size);
-	return *object ? NULL : new_slab(s, gfp | __GFP_NOMEMALLOC, node);
+	if (now == gfp && slab_reserve_pools(s) &&
+	    mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC)) {
+		slab = slab_daemon_try(s, gfp, node, size, object);
+		if (slab || *object)
+			return slab;
+	}
+	return slab_not_drawn(s, now, node);
 }
 #endif /* !CONFIG_SLUB_TINY */
 
@@ -321,13 +357,27 @@ static void slab_reserve_discard(struct kmem_cache *s, struct slab *slab)
 }
 
 /*
- * The object is back before its charge is, and an empty slab's pages are back
- * before anybody can charge the object and look for them.
+ * What goes with a slab, objects of memory cgroups say, may lie in a reserve
+ * slab itself, and so is not freed under the lock.
  */
-static void __slab_reserve_free(struct kmem_cache *s, struct slab *slab,
-				void *head, void *tail, int cnt)
+static void *slab_reserve_take_exts(struct slab *slab)
+{
+	void *exts = slab_obj_exts(slab);
+
+	init_slab_obj_exts(slab);
+	return exts;
+}
+
+/*
+ * The object is back before its charge is, and an empty slab's pages are back
+ * before anybody can charge the object and look for them. Returns what is to be
+ * freed without the lock.
+ */
+static void *__slab_reserve_free(struct kmem_cache *s, struct slab *slab,
+				 void *head, void *tail, int cnt)
 {
 	struct mem_reserve_item *item;
+	void *exts = NULL;
 
 	lockdep_assert_held(&slab_reserve_lock);
 
@@ -335,10 +385,13 @@ static void __slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 	slab->freelist = head;
 	slab->inuse -= cnt;
 	item = mem_reserve_put_objects(folio_page(slab_folio(slab), 0), cnt);
-	if (!slab->inuse)
+	if (!slab->inuse) {
+		exts = slab_reserve_take_exts(slab);
 		slab_reserve_discard(s, slab);
-	else if (item)
+	} else if (item) {
 		list_move(&slab->slab_list, &item->slabs);
+	}
+	return exts;
 }
 
 /* For __slab_free(): false if the slab is not, or no longer, a reserve slab. */
@@ -347,6 +400,7 @@ static bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 			      unsigned long addr)
 {
 	depot_stack_handle_t handle = 0;
+	void *exts = NULL;
 	unsigned long flags;
 	bool reserve;
 
@@ -362,8 +416,9 @@ static bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 	if (reserve && (!kmem_cache_debug(s) ||
 			free_debug_processing(s, slab, head, tail, &cnt, addr,
 					      handle)))
-		__slab_reserve_free(s, slab, head, tail, cnt);
+		exts = __slab_reserve_free(s, slab, head, tail, cnt);
 	spin_unlock_irqrestore(&slab_reserve_lock, flags);
+	kfree(exts);
 	return reserve;
 }
 

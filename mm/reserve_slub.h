@@ -32,8 +32,21 @@ static noinline void *slab_apart_alloc(struct kmem_cache *s, gfp_t gfp,
 static noinline void *slab_apart_instead(struct kmem_cache *s,
 					 struct slab *slab, gfp_t gfp,
 					 int node);
-static struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp, int node,
-				    size_t size, void **object);
+static struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node);
+static noinline struct slab *__slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
+					       gfp_t now, int node, size_t size,
+					       void **object);
+
+/* See __slab_daemon_new(). */
+static inline struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
+					   gfp_t now, int node, size_t size,
+					   void **object)
+{
+	*object = NULL;
+	if (!static_branch_unlikely(&mem_reserve_daemon_key))
+		return new_slab(s, now, node);
+	return __slab_daemon_new(s, gfp, now, node, size, object);
+}
 #endif
 
 /* Is it worth a look whether a slab being freed to is special in some way? */
@@ -96,10 +109,11 @@ static inline void *slab_apart_instead(struct kmem_cache *s, struct slab *slab,
 static struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node);
 
 static inline struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
-					   int node, size_t size, void **object)
+					   gfp_t now, int node, size_t size,
+					   void **object)
 {
 	*object = NULL;
-	return new_slab(s, gfp, node);
+	return new_slab(s, now, node);
 }
 
 /* Whoever asks does the looking. */

@@ -154,12 +154,15 @@ MUTANTS = {
     "daemon-any-flags": ("Floor", DAEMON, [
         ("\treturn !(gfp & (__GFP_NORETRY", "\treturn !(0 & (__GFP_NORETRY")]),
     "daemon-slab-of-drawn-page": ("Apart", SLUB, [
-        ("slab = new_slab(s, gfp | __GFP_NOMEMALLOC | __GFP_NORETRY",
-         "slab = new_slab(s, gfp | __GFP_NORETRY")]),
+        ("slab = new_slab(s, soon | __GFP_NORETRY | __GFP_NOWARN, node);",
+         "slab = new_slab(s, soon | __GFP_NOWARN, node);")]),
+    "daemon-nofail-loops": ("Progress", SLUB, [
+        ("gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL);", "gfp & ~__GFP_DIRECT_RECLAIM;")]),
+    "daemon-item-gone-too-soon": ("Balanced", RESERVE, [
+        ("\tpages_adopt(item, ULONG_MAX);\n", "")]),
     "daemon-page-keeps-mark": ("Progress", DAEMON, [("\t\tclear_page_pfmemalloc(page);", "\t\t;")]),
     "daemon-waits": ("Progress", ALLOC, [
-        ("\t/* A storage daemon may be what the others wait for. */\n"
-         "\tpage = mem_reserve_daemon_page(gfp_mask, order);\n", "")]),
+        ("\tpage = mem_reserve_daemon_page(gfp_mask, order, ac->nodemask);\n", "")]),
     "adopted-still-charged": ("Balanced", RESERVE, [
         ("\t\tuncharge_objects(item, nr);\n\t\ttrace_mem_reserve_adopt(",
          "\t\ttrace_mem_reserve_adopt(")]),

@@ -138,6 +138,7 @@ void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp);
 void kfree_reserve(const void *object);
 
 /* What storage daemons draw on: see mm/reserve_daemon.c */
+DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);
 extern struct mem_reserve mem_reserve_daemons;
 bool mem_reserve_task_is_daemon(void);
 

@@ -76,7 +76,8 @@ static inline bool sk_reserve_active(void)
  * @skb: the head, about to be put aside for reuse
  *
  * One that is received bears the mark. TCP takes it off what it sends: the
- * heads of that are of the kind that is never put aside.
+ * heads of that are of the kind that is never put aside. What a storage daemon
+ * sends never bore it.
  *
  * Context: Any.
  * Return: true if @skb must be freed instead.
@@ -84,7 +85,9 @@ static inline bool sk_reserve_active(void)
 static inline bool sk_reserve_keeps(const struct sk_buff *skb)
 {
 	return static_branch_unlikely(&slab_reserve_key) &&
-	       skb_pfmemalloc(skb) && __slab_reserve_object(skb);
+	       (skb_pfmemalloc(skb) ||
+		static_branch_unlikely(&mem_reserve_daemon_key)) &&
+	       __slab_reserve_object(skb);
 }
 
 #else

@@ -144,6 +144,8 @@ static void daemon_test_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, page_as_daemon(GFP_NOIO | __GFP_NORETRY, 0));
 	KUNIT_EXPECT_NULL(test, page_as_daemon(GFP_ATOMIC | __GFP_NOMEMALLOC, 0));
 	KUNIT_EXPECT_NULL(test, page_as_daemon(GFP_ATOMIC, 1));
+	KUNIT_EXPECT_NULL(test, page_as_daemon(GFP_ATOMIC & ~__GFP_KSWAPD_RECLAIM, 0));
+	KUNIT_EXPECT_NULL(test, page_as_daemon(GFP_ATOMIC | __GFP_THISNODE, 0));
 	KUNIT_EXPECT_NULL(test, object_as_daemon(t->cache, GFP_NOIO | __GFP_NORETRY));
 	/* A kernel thread in the same scope */
 	current->flags |= PF_IO_FLUSHER;
@@ -212,6 +214,33 @@ static void daemon_test_objects_nomemalloc(struct kunit *test)
 static void daemon_test_objects_rcu(struct kunit *test)
 {
 	daemon_test_objects(test, SLAB_TYPESAFE_BY_RCU, GFP_NOIO);
+}
+
+/* Whoever cannot do without does not go round in circles. */
+static void daemon_test_objects_nofail(struct kunit *test)
+{
+	daemon_test_objects(test, 0, GFP_NOIO | __GFP_NOFAIL);
+}
+
+/* The cache may be gone before RCU has its slabs back. */
+static void daemon_test_cache_gone(struct kunit *test)
+{
+	struct daemon_test *t = test->priv;
+	void *object;
+
+	make_cache(test, SLAB_TYPESAFE_BY_RCU);
+	hog(t);
+	object = object_as_daemon(t->cache, GFP_ATOMIC);
+	KUNIT_ASSERT_NOT_NULL(test, object);
+	hog_end(t);
+	kmem_cache_free(t->cache, object);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 1UL);
+	kmem_cache_destroy(t->cache);
+	t->cache = NULL;
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.limit, (unsigned long)TEST_PAGES);
 }
 
 static void daemon_test_objects_account(struct kunit *test)
@@ -326,6 +355,8 @@ static struct kunit_case daemon_test_cases[] = {
 	KUNIT_CASE(daemon_test_objects_wait),
 	KUNIT_CASE(daemon_test_objects_nomemalloc),
 	KUNIT_CASE(daemon_test_objects_rcu),
+	KUNIT_CASE(daemon_test_objects_nofail),
+	KUNIT_CASE(daemon_test_cache_gone),
 	KUNIT_CASE(daemon_test_objects_account),
 	KUNIT_CASE(daemon_test_mix),
 	KUNIT_CASE(daemon_test_adopt),

@@ -153,6 +153,7 @@ static void option(const char *name, const char *value)
 		{ "readers", &config.readers },
 		{ "reconnect", &config.reconnect },
 		{ "persist", &config.persist },
+		{ "local", &config.local },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -184,7 +185,10 @@ static void options_read(void)
 		config.procs = RIG_MAX_PROCS;
 }
 
-/* rig.sysctl=vm.min_free_kbytes=2048,net.ipv4.tcp_rmem=4096+8192+8192 */
+/*
+ * rig.sysctl=vm.min_free_kbytes=2048,net.ipv4.tcp_rmem=4096+8192+8192
+ * One with a - before it is skipped by a kernel that does not have it.
+ */
 static void sysctls_apply(void)
 {
 	char path[256], *word, *save, *value, *dot, *plus;
@@ -199,7 +203,9 @@ static void sysctls_apply(void)
 		/* The command line has no blanks to spare. */
 		while ((plus = strchr(value, '+')))
 			*plus = ' ';
-		snprintf(path, sizeof(path), "/proc/sys/%s", word);
+		snprintf(path, sizeof(path), "/proc/sys/%s", word + (*word == '-'));
+		if (*word == '-' && access(path, F_OK))
+			continue;
 		if (put_file(path, value))
 			die("sysctl %s", word);
 	}
@@ -292,8 +298,10 @@ static void connect_nbd(void)
 			 NBD, "-b", "4096", "-swap", config.persist ? "-nonetlink" : NULL,
 			 "-nofork", "-persist", NULL };
 
+	if (config.local)
+		local_start();
 	errno = 0;
-	if (config.reconnect) {
+	if (config.reconnect || config.local) {
 		if (nbd_connect(genl_fd, 0))
 			die("the server could not be connected to%s",
 			    kernel_says("sock_reserve: "));
@@ -312,6 +320,8 @@ static void disconnect_nbd(void)
 	if (ret)
 		die("disconnecting " NBD " returned %d", ret);
 	persist_over(0);
+	if (config.local)
+		local_stop();
 	shared->rescan++;
 }
 
@@ -426,6 +436,18 @@ static void drain(struct nodes *nodes)
 			die("reading " NBD);
 		if (nodes_idle(nodes))
 			break;
+		usleep(500 * 1000);
+	}
+	say_nodes("idle", nodes);
+}
+
+/* With a server in this guest, its own memory as well and its page cache; both are gone now. */
+static void drain_local(struct nodes *nodes)
+{
+	int i;
+
+	for (i = 0; i < DRAIN_TRIES && !nodes_idle(nodes); i++) {
+		put_file("/proc/sys/vm/drop_caches", "3");
 		usleep(500 * 1000);
 	}
 	say_nodes("idle", nodes);
@@ -592,10 +614,13 @@ static void client(void)
 	say("swapoff");
 	close(unread);
 	close(listening);
-	drain(&nodes);
+	if (!config.local)
+		drain(&nodes);
 	disconnect_nbd();
 	say("disconnected");
 	nodes_scan(&nodes);
+	if (config.local)
+		drain_local(&nodes);
 	nodes_read(&nodes);
 	say_nodes("disconnected", &nodes);
 	result(killed, before, pages_settle(before));

@@ -224,7 +224,9 @@ int nbd_connect(int fd, unsigned int index)
 	message_number(&msg, NBD_ATTR_SIZE_BYTES, be64toh(export.size));
 	message_number(&msg, NBD_ATTR_BLOCK_SIZE_BYTES, BLOCK);
 	message_number(&msg, NBD_ATTR_SERVER_FLAGS, ntohs(export.flags));
-	message_number(&msg, NBD_ATTR_DEAD_CONN_TIMEOUT, DEAD_SECONDS);
+	/* Only where somebody looks after it does a lost connection come back. */
+	if (config.reconnect)
+		message_number(&msg, NBD_ATTR_DEAD_CONN_TIMEOUT, DEAD_SECONDS);
 	/* Only where there is another way is it of use to give one up. */
 	if (paths() > 1)
 		message_number(&msg, NBD_ATTR_TIMEOUT, PATH_SECONDS);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -159,18 +160,30 @@ int net_listen(int port, int backlog)
 	return fd;
 }
 
-int net_connect(const char *addr, const char *port)
+static int connect_to(const void *sa, socklen_t size)
 {
-	struct sockaddr_in sin;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(((const struct sockaddr *)sa)->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
-	set_addr((struct sockaddr *)&sin, addr);
-	sin.sin_port = htons(strtoul(port, NULL, 10));
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin))) {
+	if (connect(fd, sa, size)) {
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+/* To an IPv4 address, or a path, which has no port. */
+int net_connect(const char *addr, const char *port)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_in sin;
+
+	if (addr[0] == '/') {
+		snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", addr);
+		return connect_to(&sun, sizeof(sun));
+	}
+	set_addr((struct sockaddr *)&sin, addr);
+	sin.sin_port = htons(strtoul(port, NULL, 10));
+	return connect_to(&sin, sizeof(sin));
 }

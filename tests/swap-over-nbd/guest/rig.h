@@ -20,7 +20,7 @@
 struct rig_config {
 	char role[16];		/* client, server, module or probe */
 	char addr[64];		/* our IPv4 address; the prefix is 24 bits */
-	char server[64];
+	char server[64];	/* its IPv4 address, or the path of its socket */
 	char addr2[64];		/* of the second interface, if there is one */
 	char server2[64];	/* the same server, by way of that */
 	char port[16];
@@ -36,6 +36,7 @@ struct rig_config {
 	unsigned int readers;	/* connections whose reader is swapped out */
 	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
 	unsigned int persist;	/* nbd-client stays, and is to connect again */
+	unsigned int local;	/* the server is in this guest, and we are the NBD client */
 	uint64_t seed;
 };
 
@@ -76,6 +77,10 @@ int nbd_disconnect(int fd, unsigned int index);
 int nbd_connect(int fd, unsigned int index);
 void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
 void nbd_forget(void);
+
+/* local.c */
+void local_start(void);
+void local_stop(void);
 
 /* beside.c */
 void beside_start(void);

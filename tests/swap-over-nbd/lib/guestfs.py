@@ -13,7 +13,8 @@ from .errors import RigError
 from .paths import RIG, WORK
 from .procs import tool
 
-CFLAGS = ["-O2", "-Wall", "-Wextra", "-static"]
+CFLAGS = ["-O2", "-Wall", "-Wextra"]
+STATIC, SHARED = ["-static"], ["-shared", "-fPIC"]
 FILE, DIRECTORY, DEVICE = 0o100000, 0o040000, 0o020000
 
 
@@ -69,19 +70,19 @@ def libraries(program: str) -> list[str]:
     return sorted(set(re.findall(r"(/\S+) \(0x", out)))
 
 
-def compiled(name: str, sources: list[Path]) -> Path:
+def compiled(name: str, sources: list[Path], kind: list[str] = STATIC) -> Path:
     with _lock:
-        return _compiled(name, sources)
+        return _compiled(name, sources, kind)
 
 
-def _compiled(name: str, sources: list[Path]) -> Path:
+def _compiled(name: str, sources: list[Path], kind: list[str]) -> Path:
     target = WORK / name
     inputs = [*sources, *(RIG / "guest").glob("*.h")]
     if target.exists() and target.stat().st_mtime > max(p.stat().st_mtime for p in inputs):
         return target
     WORK.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(f".{os.getpid()}")
-    done = subprocess.run([tool("gcc"), *CFLAGS, "-o", str(fresh), *map(str, sources)],
+    done = subprocess.run([tool("gcc"), *CFLAGS, *kind, "-o", str(fresh), *map(str, sources)],
                           capture_output=True, text=True, check=False)
     if done.returncode:
         raise RigError(f"{name} did not compile: {done.stderr.strip().splitlines()[0]}")
@@ -95,6 +96,10 @@ def init_program() -> Path:
 
 def flood_program() -> Path:
     return compiled("flood", [RIG / "host" / "flood.c"])
+
+
+def onfault_library() -> Path:
+    return compiled("onfault.so", [RIG / "guest" / "preload" / "onfault.c"], SHARED)
 
 
 def _bare() -> Archive:
@@ -133,6 +138,22 @@ def _client() -> Archive:
     return archive
 
 
+def _local() -> Archive:
+    """Swap is to a server in the same guest; it stays, and so do its files."""
+    archive = _base()
+    _add_program(archive, "nbdkit", "/usr/bin/nbdkit")
+    told = subprocess.run([tool("nbdkit"), "--dump-config"], capture_output=True, text=True,
+                          check=False).stdout
+    folder = re.search(r"^plugindir=(.+)$", told, re.MULTILINE)
+    plugin = Path(folder[1] if folder else "/") / "nbdkit-file-plugin.so"
+    if not plugin.exists():
+        raise RigError("nbdkit has no file plugin: install the package nbdkit")
+    for path in (str(plugin), *libraries(str(plugin))):
+        archive.file(path, Path(path).read_bytes())
+    archive.file("rig/onfault.so", onfault_library().read_bytes())
+    return archive
+
+
 def _server() -> Archive:
     archive = _base()
     _add_program(archive, "nbd-server", "/usr/bin/nbd-server")
@@ -158,7 +179,7 @@ def module_initramfs(target: Path, modules: list[Path], plan: list[str]) -> Path
     return target
 
 
-VARIANTS = {"client": _client, "server": _server, "empty": _empty}
+VARIANTS = {"client": _client, "local": _local, "server": _server, "empty": _empty}
 
 
 def initramfs(variant: str) -> Path:

@@ -37,7 +37,8 @@ class Spec:
     flood: bool = False
     hotplug: bool = False
     netdev2: str = ""
-    disk_mb: int = 0
+    disk_mb: int = 0            # of zeroes
+    disk: Path | None = None    # or a file
     args: dict[str, str] = field(default_factory=dict)
     append: str = ""
     icount: bool = False        # the guest's clock counts instructions
@@ -138,6 +139,9 @@ class Machine:
         if spec.disk_mb:
             # Of zeroes, which cost the host nothing.
             argv += ["-blockdev", f"null-co,node-name=disk,size={spec.disk_mb << 20},read-zeroes=on",
+                     "-device", "virtio-blk-pci,drive=disk"]
+        if spec.disk:
+            argv += ["-blockdev", f"raw,node-name=disk,file.driver=file,file.filename={spec.disk}",
                      "-device", "virtio-blk-pci,drive=disk"]
         return argv + self._network()
 

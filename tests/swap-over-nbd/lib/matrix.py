@@ -39,6 +39,8 @@ class Cell:
         values = asdict(self.scenario)
         for key in ("description", "expect"):
             del values[key]
+        if not values["local"]:
+            del values["local"]     # not there when what is kept was run
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

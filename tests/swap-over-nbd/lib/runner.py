@@ -15,7 +15,7 @@ from .machine import Machine, Spec, has_device
 from .outcome import TOLERANCE, Outcome, Series
 from .procs import scratch
 from .scenario import Kernel, Scenario
-from .server import GuestServer, HostServer, free_port
+from .server import GuestServer, HostServer, LocalServer, free_port
 from .traffic import GuestFlood, HostFlood, sent
 
 BOOT_STALL = 60     # the console says nothing more
@@ -32,6 +32,8 @@ SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
 SECOND_NET = "user,id=n1,net=10.0.3.0/24,ipv6=off"
 READER_PORT = 7     # in the guest
 DISK_MB = 256       # read beside the work: more than the guest can keep
+# What a local server is run from must not be in swap itself, as a file of tmpfs may be.
+LOCAL_APPEND = "rootfstype=ramfs"
 
 PAGES_PER_MB = 256
 
@@ -67,7 +69,7 @@ class Run:
         self.folder = settings.out / (f"{scenario.name}-{seed}" if settings.by_kernel
                                       else self.outcome.name)
         self.series = Series()
-        self.server: HostServer | GuestServer | None = None
+        self.server: HostServer | GuestServer | LocalServer | None = None
         self.machine: Machine | None = None
         self.flood: HostFlood | GuestFlood | None = None
         self.stage = "boot"
@@ -116,6 +118,8 @@ class Run:
             ports = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
             self.server = self._server_guest(sockets, wire(*ports))
             netdev = wire(*reversed(ports))
+        elif scenario.local:
+            self.server = LocalServer(self.folder, scenario.swap_mb, scenario.local)
         else:
             self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port)
             if scenario.traffic and scenario.traffic.connections:
@@ -142,19 +146,24 @@ class Run:
         for key, value in (("seconds", work.seconds), ("mtu", scenario.mtu),
                            ("reconnect", int(scenario.reconnect)),
                            ("persist", int(scenario.persist)),
+                           ("local", int(bool(scenario.local))),
                            ("readers", scenario.traffic.connections if scenario.traffic else 0)):
             if value:
                 args[key] = str(value)
         hotplug = any(fault.action == "unplug" for fault in scenario.faults)
         if hotplug:
             args |= SECOND
-        initrd = "empty" if scenario.force == "boot" else "client"
+        initrd = "local" if scenario.local else "client"
+        if scenario.force == "boot":
+            initrd = "empty"
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
                     memory_mb=scenario.memory_mb, cpus=scenario.cpus, accel=self.settings.accel,
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
                     hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
-                    disk_mb=DISK_MB if "cache" in work.pressure else 0, args=args,
-                    append=f"{scenario.append} {self.settings.append}".strip())
+                    disk_mb=DISK_MB if "cache" in work.pressure else 0,
+                    disk=getattr(self.server, "disk", None), args=args,
+                    append=" ".join(filter(None, (LOCAL_APPEND if scenario.local else "",
+                                                  scenario.append, self.settings.append))))
 
     def _address(self) -> str:
         return PAIR_ADDRESS if self.scenario.topology == "pair" else SINGLE_ADDRESS
@@ -233,7 +242,7 @@ class Run:
         for fault in self.scenario.faults:
             if fault.at < 0:
                 continue
-            assert self.server
+            assert isinstance(self.server, HostServer | GuestServer)
             do, undo = {"pause": (self.server.pause, self.server.resume),
                         "kill": (self.server.kill, self.server.restart),
                         "link": (lambda: self._link(False), lambda: self._link(True)),

@@ -16,6 +16,7 @@ ACTIONS = ("pause", "kill", "link", "unplug")
 KINDS = ("mixed", "random", "readwrite")
 PRESSURES = ("cache", "tmpfs", "slab", "memcg")
 DISTURBANCES = ("neigh", "mtu", "plug", "threads")
+LOCALS = ("unix", "tcp")
 FRAMES = ("udp_open", "udp_closed", "frag4", "frag6", "syn_open", "syn_closed", "icmp", "arp",
           "broadcast", "jumbo")
 NIC_OPTIONS = {
@@ -104,6 +105,7 @@ class Scenario:
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
     persist: bool = False       # by nbd-client -persist, the ioctl interface
+    local: str = ""             # of LOCALS: the server is in the guest itself, behind such a socket
     disturb: tuple[str, ...] = ()
     append: str = ""
     force: str = ""
@@ -125,6 +127,8 @@ class Scenario:
         """The options that this scenario needs and this kernel has not got."""
         wanted = {"CONFIG_BLK_DEV_NBD", "CONFIG_SWAP", "CONFIG_VIRTIO_CONSOLE",
                   NIC_OPTIONS[self.nic], *self.needs, *self.needs_on.get(kernel.label, [])}
+        if self.local:
+            wanted |= {"CONFIG_UNIX", "CONFIG_VIRTIO_BLK"}
         return sorted(wanted - kernel.options())
 
 
@@ -145,6 +149,16 @@ def _check_words(what: str, words: Iterable[str], known: tuple[str, ...], where:
             raise RigError(f"{where}: {what} is one of {', '.join(known)}, not '{word}'")
 
 
+def _check_local(scenario: Scenario, where: str) -> None:
+    _check_words("local", [scenario.local], LOCALS, where)
+    for what, there in (("a pair of guests", scenario.topology == "pair"),
+                        ("faults", scenario.faults), ("'persist'", scenario.persist),
+                        ("'reconnect'", scenario.reconnect),
+                        ("the pressure 'cache'", "cache" in scenario.workload.pressure)):
+        if there:
+            raise RigError(f"{where}: 'local' does not go with {what}")
+
+
 def _check(scenario: Scenario, where: str) -> None:
     if not scenario.description or "\n" in scenario.description:
         raise RigError(f"{where}: a scenario needs a description of one line")
@@ -155,6 +169,8 @@ def _check(scenario: Scenario, where: str) -> None:
     _check_words("pressure", scenario.workload.pressure, PRESSURES, where)
     _check_words("disturb", scenario.disturb, DISTURBANCES, where)
     _check_words("workload kind", [scenario.workload.kind], KINDS, where)
+    if scenario.local:
+        _check_local(scenario, where)
     for verdict in (v for verdicts in scenario.expect.values() for v in verdicts):
         if verdict not in VERDICTS:
             raise RigError(f"{where}: unknown verdict '{verdict}'")

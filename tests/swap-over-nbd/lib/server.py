@@ -87,6 +87,22 @@ class HostServer:
         self.export.unlink(missing_ok=True)
 
 
+class LocalServer:
+    """nbdkit in the guest that swaps, over a disk of the guest: a sparse file here."""
+
+    ADDRESSES = {"unix": "/run/swap", "tcp": "127.0.0.1"}
+    port = 10809
+
+    def __init__(self, folder: Path, size_mb: int, kind: str) -> None:
+        self.address = self.ADDRESSES[kind]
+        self.disk = (folder / "swap.img").resolve()
+        with self.disk.open("wb") as disk:
+            os.truncate(disk.fileno(), size_mb << 20)
+
+    def stop(self) -> None:
+        self.disk.unlink(missing_ok=True)
+
+
 class GuestServer:
     """nbd-server in a guest of its own, told what to do over its signal port."""
 
