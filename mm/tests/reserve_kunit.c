@@ -793,6 +793,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_filled),
 	KUNIT_CASE(reserve_test_free_pages),
 	KUNIT_CASE_SLOW(reserve_test_no_memory),
+	KUNIT_CASE(reserve_test_max_percent),
 	KUNIT_CASE_SLOW(reserve_test_draw),
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),

@@ -110,6 +110,7 @@ def _fill(case: Case, kernel: Kernel, out: Path) -> list[str]:
 def _cases(port: int) -> list[Case]:
     return [
         Case("ok", ["self-ok"], "1 passed, 0 failed", "ok", 0),
+        Case("local", ["self-local"], "1 passed, 0 failed", "ok", 0),
         Case("hang", ["self-hang"], "no page moved for", "hang", check=_names_waits),
         Case("stuck", ["self-stuck"], "no page moved for", "hang"),
         Case("panic", ["self-panic"], "Kernel panic", "panic"),
