@@ -90,6 +90,9 @@ stage rig-selftest 1800 modules 1 \
 	"$rig" selftest --kernel "reserve=$BUILD/kernels/reserve"
 stage scenarios 1800 "kernel-reserve" "${#scenarios[@]}" \
 	"$rig" run --kernel "reserve=$BUILD/kernels/reserve" --seed 1 --keep-going "${scenarios[@]}"
+stage matrix 1200 "kernel-reserve kernel-unmodified" 2 \
+	"$rig" matrix --short --again --out "$BUILD/matrix-short" \
+	--kernel "unmodified=$BUILD/kernels/unmodified" --kernel "reserve=$BUILD/kernels/reserve"
 
 say
 say "== all, in $(elapsed $((SECONDS - start)))"

@@ -137,6 +137,12 @@ MUTANTS = {
         ("(!memory_is_plentiful() || !item_adopt(item))", "!item_adopt(item)")]),
     "never-adopted": ("Filled", RESERVE, [
         ("\t\tslab_reserve_adopt(item, nr);\n\telse", "\t\t;\n\telse")]),
+    "net-dead-socket-keeps-packets": ("Balanced", NET, [
+        ("\tskb_rbtree_purge(&tp->out_of_order_queue);\n", "")]),
+    "net-replaced-loses-share": ("Filled", SOCK, [("\tsk_reserve_join(sk);\n", "")]),
+    "net-lacking-for-ever": ("Filled", NET, [
+        ("\t\tlacking = true;\n\t\tqueue_delayed_work(system_unbound_wq, "
+         "&sk_reserve_resize_work,\n\t\t\t\t   SK_RESERVE_LINGER);\n", "\t\tlacking = true;\n")]),
     "net-daemon-not-charged": ("Strict", NET, [
         ("\t       skb_move(skb, &mem_reserve_daemons, roomy);", "\t       roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET, [

@@ -39,6 +39,7 @@ void sk_reserve_join(struct sock *sk);
 void sk_reserve_mark_daemon(struct sock *sk);
 bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb);
 void sk_reserve_disconnect(struct sock *sk);
+void sk_reserve_drop(struct sock *sk);
 void sk_reserve_resize(void);
 void sk_reserve_dev_changed(struct net_device *dev);
 
@@ -107,6 +108,7 @@ static inline bool __sk_reserve_daemon_takes(struct sock *sk,
 }
 
 static inline void sk_reserve_disconnect(struct sock *sk) { }
+static inline void sk_reserve_drop(struct sock *sk) { }
 static inline void sk_reserve_dev_changed(struct net_device *dev) { }
 
 static inline struct page *__sk_reserve_rx_page(gfp_t gfp)

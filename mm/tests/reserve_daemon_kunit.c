@@ -266,6 +266,26 @@ static void daemon_test_mix(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemons_set(TEST_PAGES / 2), -EBUSY);
 }
 
+/* Less than is in use of all kinds together is refused, though of each it is not. */
+static void daemon_test_shrink(struct kunit *test)
+{
+	struct daemon_test *t = test->priv;
+	struct list_head *object, *next;
+	LIST_HEAD(objects);
+
+	make_cache(test, 0);
+	hog(t);
+	KUNIT_EXPECT_EQ(test, pages_as_daemon(t, GFP_ATOMIC, TEST_PAGES / 2), TEST_PAGES / 2);
+	while ((object = object_as_daemon(t->cache, GFP_ATOMIC)))
+		list_add(object, &objects);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, (unsigned long)TEST_PAGES);
+	KUNIT_EXPECT_EQ(test, daemons_set(TEST_PAGES / 2 + 1), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.limit, (unsigned long)TEST_PAGES);
+	list_for_each_safe(object, next, &objects)
+		kmem_cache_free(t->cache, object);
+	KUNIT_EXPECT_EQ(test, daemons_set(TEST_PAGES / 2 + 1), 0);
+}
+
 /* What a daemon keeps is replaced when there is memory for it. */
 static void daemon_test_adopt(struct kunit *test)
 {
@@ -359,6 +379,7 @@ static struct kunit_case daemon_test_cases[] = {
 	KUNIT_CASE(daemon_test_cache_gone),
 	KUNIT_CASE(daemon_test_objects_account),
 	KUNIT_CASE(daemon_test_mix),
+	KUNIT_CASE(daemon_test_shrink),
 	KUNIT_CASE(daemon_test_adopt),
 	KUNIT_CASE(daemon_test_sysctl),
 	{}

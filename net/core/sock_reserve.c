@@ -1013,6 +1013,37 @@ void sk_reserve_disconnect(struct sock *sk)
 	}
 }
 
+static bool ofo_in_emergency(const struct tcp_sock *tp)
+{
+	struct rb_node *node;
+
+	for (node = rb_first(&tp->out_of_order_queue); node; node = rb_next(node))
+		if (skb_pfmemalloc(rb_to_skb(node)))
+			return true;
+	return false;
+}
+
+/**
+ * sk_reserve_drop - give back what a socket keeps that is no longer ours
+ * @sk: the socket, locked
+ *
+ * A connection that died under load has packets in emergency memory that wait
+ * for others, and keeps them for minutes after it was closed. The peer sends
+ * them again, if there is one: it may be dropped from this queue at any time.
+ *
+ * Context: Process, with the socket locked.
+ */
+void sk_reserve_drop(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sk(sk);
+
+	if (!IS_ENABLED(CONFIG_INET) || !sk_is_tcp(sk) || !ofo_in_emergency(tp))
+		return;
+	skb_rbtree_purge(&tp->out_of_order_queue);
+	if (tp->rx_opt.sack_ok)
+		tcp_sack_reset(&tp->rx_opt);
+}
+
 #ifdef CONFIG_MEM_RESERVE_KUNIT_TEST
 #include "sock_reserve_kunit.c"
 #endif

@@ -1510,6 +1510,27 @@ static void sk_reserve_test_backlog(struct kunit *test)
 	sock_release(sock);
 }
 
+/* A socket that is ours no more keeps nothing that waits for others. */
+static void sk_reserve_test_drop(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct rb_root *ofo;
+	struct sk_buff *skb;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	ofo = &tcp_sk(t->sock->sk)->out_of_order_queue;
+	hog_all(t);
+	hog_objects(t, NULL, 2048);
+	KUNIT_ASSERT_EQ(test, rx_many(&skb, 1, 1600), 1U);
+	KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(skb));
+	KUNIT_EXPECT_GT(test, all_usage(), 0UL);
+	rb_link_node(&skb->rbnode, NULL, &ofo->rb_node);
+	rb_insert_color(&skb->rbnode, ofo);
+	sk_clear_memalloc(t->sock->sk);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(ofo));
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+}
+
 /* A storage daemon's socket has a packet if the daemons' reserve pays for it. */
 static void sk_reserve_test_daemon(struct kunit *test)
 {
@@ -1625,6 +1646,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_frag_heads),
 	KUNIT_CASE(sk_reserve_test_frags),
 	KUNIT_CASE(sk_reserve_test_backlog),
+	KUNIT_CASE(sk_reserve_test_drop),
 	KUNIT_CASE(sk_reserve_test_daemon),
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_scale),
