@@ -276,8 +276,12 @@ static void *slab_daemon_alloc(struct kmem_cache *s, gfp_t gfp, size_t size)
 static struct slab *slab_not_drawn(struct kmem_cache *s, gfp_t gfp, int node)
 {
 	struct slab *slab = new_slab(s, gfp, node);
+	struct page *page;
 
-	if (!slab || !is_migrate_reserve(get_pageblock_migratetype(folio_page(slab_folio(slab), 0))))
+	if (!slab)
+		return NULL;
+	page = folio_page(slab_folio(slab), 0);
+	if (!is_migrate_reserve(get_pageblock_migratetype(page)))
 		return slab;
 	free_slab(s, slab);
 	return new_slab(s, gfp | __GFP_NOMEMALLOC, node);
