@@ -54,6 +54,7 @@ table() {
 	gnuplot			gnuplot-nox		rig
 	rsvg-convert		librsvg2-bin		rig
 	shellcheck		shellcheck		style
+	rst2pseudoxml		python3-docutils	style
 	sparse			sparse			style
 	END
 	# The kernel's own source, unless another is named.

@@ -3,7 +3,7 @@
 #
 # What can be said about our files without running them:
 #
-#	style.sh [CHECK...]	spdx shell python checkpatch kernel-doc compile
+#	style.sh [CHECK...]	spdx shell python rst checkpatch kernel-doc compile
 #
 # One thing that is checked counts one.  The closing line is the sum.
 set -euo pipefail
@@ -130,6 +130,16 @@ check_kernel-doc() {
 	done < <(own_c; module_c)
 }
 
+# Tables and links of the documents; what kernel-doc puts in is Sphinx's to read.
+check_rst() {
+	local f
+	need rst2pseudoxml
+	while read -r f; do
+		each rst "$f" rst2pseudoxml --report=2 --halt=2 \
+			<(sed '/^\.\. kernel-doc::/,/^$/d' "$f") /dev/null
+	done < <(all_files | grep '^Documentation/.*\.rst$')
+}
+
 # W=1 and sparse, in a build directory of its own, so that the kernel's
 # objects keep their flags.
 check_compile() {
@@ -181,16 +191,16 @@ check_compile() {
 	done
 }
 
-checks=(spdx shell python checkpatch kernel-doc compile)
+checks=(spdx shell python rst checkpatch kernel-doc compile)
 (($# == 0)) || checks=("$@")
 for c in "${checks[@]}"; do
 	case $c in
-	spdx | shell | python) ;;
+	spdx | shell | python | rst) ;;
 	checkpatch | kernel-doc | compile)
 		"$scripts/tree.sh" unmodified
 		;;
 	*)
-		say "usage: scripts/style.sh [spdx|shell|python|checkpatch|kernel-doc|compile]..." >&2
+		say "usage: scripts/style.sh [spdx|shell|python|rst|checkpatch|kernel-doc|compile]..." >&2
 		exit 2
 		;;
 	esac
