@@ -209,8 +209,9 @@ static void disturb_run(void)
 			net_addr("eth0", config.addr);
 		if (neigh && turn % 2)
 			net_forget("eth0", config.server);
-		if (mtu && turn % 6 == 0)
-			net_mtu("eth0", turn % 12 ? 1400 : 1500);
+		/* A card that resets for it has no link for three seconds. */
+		if (mtu && turn % 20 == 0)
+			net_mtu("eth0", turn % 40 ? 1400 : 1500);
 	}
 }
 
