@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/list.h>
+#include <linux/oom.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
@@ -385,8 +386,21 @@ static struct kunit_case daemon_test_cases[] = {
 	{}
 };
 
+/* Whoever needs a page while a test has them all gets none, and no panic. */
+static int daemon_test_suite_init(struct kunit_suite *suite)
+{
+	return oom_killer_disable(HZ) ? 0 : -EBUSY;
+}
+
+static void daemon_test_suite_exit(struct kunit_suite *suite)
+{
+	oom_killer_enable();
+}
+
 static struct kunit_suite daemon_test_suite = {
 	.name = "mem_reserve_daemon",
+	.suite_init = daemon_test_suite_init,
+	.suite_exit = daemon_test_suite_exit,
 	.init = daemon_test_init,
 	.exit = daemon_test_exit,
 	.test_cases = daemon_test_cases,

@@ -10,6 +10,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/oom.h>
 #include <linux/pagevec.h>
 #include <linux/random.h>
 
@@ -811,8 +812,21 @@ static struct kunit_case reserve_test_cases[] = {
 	{}
 };
 
+/* Whoever needs a page while a test has them all gets none, and no panic. */
+static int reserve_suite_init(struct kunit_suite *suite)
+{
+	return oom_killer_disable(HZ) ? 0 : -EBUSY;
+}
+
+static void reserve_suite_exit(struct kunit_suite *suite)
+{
+	oom_killer_enable();
+}
+
 static struct kunit_suite reserve_test_suite = {
 	.name = "mem_reserve",
+	.suite_init = reserve_suite_init,
+	.suite_exit = reserve_suite_exit,
 	.init = reserve_test_init,
 	.exit = reserve_test_exit,
 	.test_cases = reserve_test_cases,

@@ -1005,6 +1005,8 @@ static struct kunit_case reserve_slab_test_cases[] = {
 
 static struct kunit_suite reserve_slab_test_suite = {
 	.name = "mem_reserve_slab",
+	.suite_init = reserve_suite_init,
+	.suite_exit = reserve_suite_exit,
 	.init = reserve_test_init,
 	.exit = reserve_test_exit,
 	.test_cases = reserve_slab_test_cases,

@@ -10,6 +10,7 @@
 #include <linux/etherdevice.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/inetdevice.h>
+#include <linux/oom.h>
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <net/arp.h>
@@ -1653,8 +1654,21 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	{}
 };
 
+/* Whoever needs a page while a test has them all gets none, and no panic. */
+static int sk_reserve_test_suite_init(struct kunit_suite *suite)
+{
+	return oom_killer_disable(HZ) ? 0 : -EBUSY;
+}
+
+static void sk_reserve_test_suite_exit(struct kunit_suite *suite)
+{
+	oom_killer_enable();
+}
+
 static struct kunit_suite sk_reserve_test_suite = {
 	.name = "sock_reserve",
+	.suite_init = sk_reserve_test_suite_init,
+	.suite_exit = sk_reserve_test_suite_exit,
 	.init = sk_reserve_test_init,
 	.exit = sk_reserve_test_exit,
 	.test_cases = sk_reserve_test_cases,
