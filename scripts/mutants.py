@@ -153,20 +153,16 @@ MUTANTS = {
         ("return sk_fullsock(sk) && sk_pfmemalloc_allowed(sk);",
          "return sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);")]),
     "daemon-kernel-thread": ("Floor", DAEMON, [
-        ("!(current->flags & (PF_KTHREAD | PF_MEMALLOC));", "!(current->flags & PF_MEMALLOC);")]),
+        ("&&\n\t       !(current->flags & PF_KTHREAD);", ";")]),
     "daemon-everybody": ("Floor", DAEMON, [
         ("(current->flags & PF_IO_FLUSHER) == PF_IO_FLUSHER &&", "")]),
     "daemon-interrupts": ("Floor", DAEMON, [("return in_task() && ", "return ")]),
     "daemon-any-flags": ("Floor", DAEMON, [
-        ("\treturn !(gfp & (__GFP_NORETRY", "\treturn !(0 & (__GFP_NORETRY")]),
+        ("\t       !(gfp & (__GFP_NORETRY", "\t       !(0 & (__GFP_NORETRY")]),
     "daemon-slab-of-drawn-page": ("Apart", SLUB, [
         ("slab = new_slab(s, soon | __GFP_NORETRY | __GFP_NOWARN, node);",
          "slab = new_slab(s, soon | __GFP_NOWARN, node);")]),
-    "daemon-nofail-loops": ("Progress", SLUB, [
-        ("gfp & ~(__GFP_DIRECT_RECLAIM | __GFP_NOFAIL);", "gfp & ~__GFP_DIRECT_RECLAIM;")]),
-    "daemon-item-gone-too-soon": ("Balanced", RESERVE, [
-        ("\tpages_adopt(item, ULONG_MAX);\n", "")]),
-    "daemon-page-keeps-mark": ("Progress", DAEMON, [("\t\tclear_page_pfmemalloc(page);", "\t\t;")]),
+    "daemon-page-keeps-mark": ("Progress", DAEMON, [("\tclear_page_pfmemalloc(page);\n", "")]),
     "daemon-waits": ("Progress", ALLOC, [
         ("\tpage = mem_reserve_daemon_page(gfp_mask, order, ac->nodemask);\n", "")]),
     "adopted-still-charged": ("Balanced", RESERVE, [
@@ -176,8 +172,9 @@ MUTANTS = {
         ("\tif (!slab)\n\t\tslab = slab_reserve_draw(s, item, gfp);",
          "\tslab = slab_reserve_draw(s, item, gfp);")]),
     "slab-kept-when-empty": ("Balanced", SLUB, [
-        ("\tif (!slab->inuse)\n\t\tslab_reserve_discard(s, slab);\n\telse if (item)",
-         "\tif (item)")]),
+        ("\tif (!slab->inuse) {\n\t\texts = slab_reserve_take_exts(slab);\n"
+         "\t\tslab_reserve_discard(s, slab);\n\t} else if (item) {",
+         "\tif (item) {")]),
     "slab-forgotten-when-full": ("Exact", SLUB, [
         ("\t\tlist_move(&slab->slab_list, &item->slabs);", "\t\t(void)item;")]),
     "slab-for-everybody": ("Apart", SLUB_API, [
@@ -232,7 +229,7 @@ MUTANTS = {
         ("\treturn n ? __skb_clone(n, skb) : NULL;",
          "\tif (n && __skb_clone(n, skb))\n\t\tatomic_dec(&skb_shinfo(skb)->dataref);\n\treturn n;")]),
     "net-head-kept-for-reuse": ("Balanced", NET_API, [
-        ("\t       skb_pfmemalloc(skb) && __slab_reserve_object(skb);", "\t       false;")]),
+        ("\t       __slab_reserve_object(skb);", "\t       false;")]),
     "net-head-lost-without-data": ("Balanced", SKBUFF, [
         ("\tdata = skb_kmalloc_charged(&size, gfp_mask, flags, &head_frag);\n\tif (!data) {\n"
          "\t\tkmem_cache_free(cache, skb);\n",
@@ -304,7 +301,7 @@ MUTANTS = {
     "net-frag-drop-not-counted": ("Exact", NET, [
         ("\t__NET_INC_STATS(fqdir->net, LINUX_MIB_PFMEMALLOCFRAGDROP);\n", "")]),
     "net-early-any-socket": ("Exact", NET, [
-        ("\treturn sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);", "\treturn sk_fullsock(sk);")]),
+        ("\treturn sk_fullsock(sk) && sk_pfmemalloc_allowed(sk);", "\treturn sk_fullsock(sk);")]),
     "net-early-udp-of-ours-dropped": ("Progress", NET, [
         ("\treturn sk_is_ours(sk) || (encap", "\treturn (encap")]),
     "net-early-tcp-of-ours-dropped": ("Progress", NET, [
