@@ -81,14 +81,7 @@ bool __mem_reserve_daemon(gfp_t gfp);
 struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
 				       const nodemask_t *nodes);
 
-/* Does a storage daemon ask, which may draw on the reserve? */
-static inline bool mem_reserve_daemon(gfp_t gfp)
-{
-	return static_branch_unlikely(&mem_reserve_daemon_key) &&
-	       __mem_reserve_daemon(gfp);
-}
-
-/* A page for it, when there is no other, or NULL */
+/* A page for a storage daemon, when there is no other, or NULL */
 static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
 						   const nodemask_t *nodes)
 {

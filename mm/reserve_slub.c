@@ -44,6 +44,12 @@ void slab_reserve_debug(void)
 
 /* Reserve slabs */
 
+/* What marks a reserve slab; nobody else uses the flag on a slab. */
+static bool slab_is_reserve(struct slab *slab)
+{
+	return folio_test_owner_2(slab_folio(slab));
+}
+
 bool __slab_reserve_object(const void *object)
 {
 	struct slab *slab = virt_to_slab(object);
@@ -321,7 +327,7 @@ static struct slab *__slab_daemon_new(struct kmem_cache *s, gfp_t gfp, gfp_t now
 	struct slab *slab;
 
 	if (now == gfp && slab_reserve_pools(s) &&
-	    mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC)) {
+	    __mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC)) {
 		slab = slab_daemon_try(s, gfp, node, size, object);
 		if (slab || *object)
 			return slab;

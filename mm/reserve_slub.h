@@ -15,12 +15,6 @@ struct kmem_cache_node;
 
 #ifdef CONFIG_MEM_RESERVE
 
-/* What marks a reserve slab; nobody else uses the flag on a slab. */
-static inline bool slab_is_reserve(struct slab *slab)
-{
-	return folio_test_owner_2(slab_folio(slab));
-}
-
 static noinline bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 				       void *head, void *tail, int cnt,
 				       unsigned long addr);
@@ -69,11 +63,6 @@ static __always_inline bool slab_cpu_match(struct slab *slab, gfp_t gfp)
 }
 
 #else
-
-static inline bool slab_is_reserve(struct slab *slab)
-{
-	return false;
-}
 
 static inline bool slab_reserve_free(struct kmem_cache *s, struct slab *slab,
 				     void *head, void *tail, int cnt,

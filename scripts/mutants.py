@@ -12,7 +12,6 @@ import sys
 RESERVE = "mm/reserve.c"
 ALLOC = "mm/page_alloc.c"
 SLUB = "mm/reserve_slub.c"
-SLUB_API = "mm/reserve_slub.h"
 DAEMON = "mm/reserve_daemon.c"
 NET = "net/core/sock_reserve.c"
 NET_SIZE = "net/core/sock_reserve_size.c"
@@ -177,7 +176,7 @@ MUTANTS = {
          "\tif (item) {")]),
     "slab-forgotten-when-full": ("Exact", SLUB, [
         ("\t\tlist_move(&slab->slab_list, &item->slabs);", "\t\t(void)item;")]),
-    "slab-for-everybody": ("Apart", SLUB_API, [
+    "slab-for-everybody": ("Apart", SLUB, [
         ("\treturn folio_test_owner_2(slab_folio(slab));", "\treturn false;")]),
     "rounded-down": ("Exact", SLUB, [
         ("count / objects + !!(count % objects)", "count / objects")]),

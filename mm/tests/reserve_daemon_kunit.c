@@ -60,25 +60,34 @@ static void hog_end(struct daemon_test *t)
 }
 
 /* KUnit runs in a kernel thread, which is no daemon. */
-static struct page *page_as_daemon(gfp_t gfp, unsigned int order)
+static unsigned int daemon_begin(void)
 {
 	unsigned int flags = current->flags & (PF_KTHREAD | PF_IO_FLUSHER);
-	struct page *page;
 
 	current->flags = (current->flags & ~PF_KTHREAD) | PF_IO_FLUSHER;
-	page = alloc_pages(gfp | __GFP_NOWARN, order);
+	return flags;
+}
+
+static void daemon_end(unsigned int flags)
+{
 	current->flags = (current->flags & ~(PF_KTHREAD | PF_IO_FLUSHER)) | flags;
+}
+
+static struct page *page_as_daemon(gfp_t gfp, unsigned int order)
+{
+	unsigned int flags = daemon_begin();
+	struct page *page = alloc_pages(gfp | __GFP_NOWARN, order);
+
+	daemon_end(flags);
 	return page;
 }
 
 static void *object_as_daemon(struct kmem_cache *s, gfp_t gfp)
 {
-	unsigned int flags = current->flags & (PF_KTHREAD | PF_IO_FLUSHER);
-	void *object;
+	unsigned int flags = daemon_begin();
+	void *object = kmem_cache_alloc(s, gfp | __GFP_NOWARN);
 
-	current->flags = (current->flags & ~PF_KTHREAD) | PF_IO_FLUSHER;
-	object = kmem_cache_alloc(s, gfp | __GFP_NOWARN);
-	current->flags = (current->flags & ~(PF_KTHREAD | PF_IO_FLUSHER)) | flags;
+	daemon_end(flags);
 	return object;
 }
 
