@@ -72,7 +72,7 @@ tree:
 	@scripts/tree.sh unmodified
 	@scripts/tree.sh reserve
 
-kernel-unmodified kernel-reserve kernel-debug kernel-rt: kernel-%:
+kernel-unmodified kernel-reserve kernel-debug kernel-rt kernel-unmodified-full kernel-reserve-full: kernel-%:
 	@scripts/kernel.sh $*
 
 refresh:

@@ -3,20 +3,20 @@
 #
 # Build a kernel for the rig's guests out of its tree:
 #
-#	kernel.sh [--config] unmodified|reserve|debug|rt
+#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full
 #
 # The result is build/kernels/<label>/{bzImage,vmlinux,System.map,config}.
 # All kernels have one config, configs/guest.config; the patched one adds
 # configs/reserve.config, which names only what the series brings, and the
-# patched one for debugging configs/debug.config as well.  Each line of a
-# fragment is looked up in the final config: an option that fell out is an
+# patched one for debugging configs/debug.config as well; the full ones add
+# configs/full.config.  Each line of a fragment is looked up in the final config: an option that fell out is an
 # error.  --config stops after that.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt" >&2
+	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full" >&2
 	exit 2
 }
 

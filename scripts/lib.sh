@@ -24,12 +24,17 @@ U=$BUILD/linux-unmodified
 R=$BUILD/linux-reserve
 
 # The kernels, each with its tree and the fragments of its configuration.
-declare -A TREE=([unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve)
+declare -A TREE=(
+	[unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve
+	[unmodified-full]=unmodified [reserve-full]=reserve
+)
 declare -A FRAGMENTS=(
 	[unmodified]="guest.config"
 	[reserve]="guest.config reserve.config"
 	[debug]="guest.config reserve.config debug.config"
 	[rt]="guest.config reserve.config rt.config"
+	[unmodified-full]="guest.config full.config"
+	[reserve-full]="guest.config reserve.config full.config"
 )
 
 say() { printf '%s\n' "$*"; }

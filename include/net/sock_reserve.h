@@ -72,6 +72,12 @@ static inline bool sk_reserve_active(void)
 	return static_branch_unlikely(&sk_reserve_key);
 }
 
+/* Can there be heads in the reserve at all? */
+static inline bool sk_reserve_has_heads(void)
+{
+	return static_branch_unlikely(&slab_reserve_key);
+}
+
 /**
  * sk_reserve_keeps - does a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
@@ -85,7 +91,7 @@ static inline bool sk_reserve_active(void)
  */
 static inline bool sk_reserve_keeps(const struct sk_buff *skb)
 {
-	return static_branch_unlikely(&slab_reserve_key) &&
+	return sk_reserve_has_heads() &&
 	       (skb_pfmemalloc(skb) ||
 		static_branch_unlikely(&mem_reserve_daemon_key)) &&
 	       __slab_reserve_object(skb);
@@ -193,6 +199,11 @@ static inline bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir,
 }
 
 static inline bool sk_reserve_active(void)
+{
+	return false;
+}
+
+static inline bool sk_reserve_has_heads(void)
 {
 	return false;
 }
@@ -313,6 +324,16 @@ static inline gfp_t sk_reserve_gfp(gfp_t gfp)
 		return gfp;
 	return (gfp & ~(__GFP_MEMALLOC | __GFP_DIRECT_RECLAIM)) |
 	       __GFP_NOMEMALLOC | __GFP_NOWARN;
+}
+
+/*
+ * Can a request be one for emergency memory? Inline, since each packet asks
+ * while there is a reserve; gfp_pfmemalloc_allowed() is who decides.
+ */
+static inline bool sk_reserve_may_charge(gfp_t gfp)
+{
+	return sk_reserve_active() &&
+	       (gfp & __GFP_MEMALLOC || current->flags & PF_MEMALLOC);
 }
 
 /**
