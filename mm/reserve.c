@@ -35,6 +35,7 @@
 #include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include <linux/sysfs.h>
+#include <linux/vmstat.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
@@ -227,6 +228,7 @@ static int count_refuse(struct mem_reserve *res,
 			struct mem_reserve_count *count, unsigned long nr)
 {
 	count->failcnt++;
+	count_vm_event(RESERVE_FAIL);
 	/* A line of the demand has no file: the node's own count tells. */
 	if (count != &res->pages && count != own_count(res))
 		own_count(res)->failcnt++;
@@ -441,6 +443,15 @@ static void blocks_free(struct list_head *blocks)
 	}
 }
 
+static void block_count(const struct mem_reserve_block *block, int sign)
+{
+	lockdep_assert_held(&mem_reserve_lock);
+
+	mem_reserve_nr_blocks += sign;
+	mod_zone_page_state(page_zone(block->page), NR_RESERVE_PAGES,
+			    sign * (long)pageblock_nr_pages);
+}
+
 /* Make the pages of a block reserve pages: from here on they are ours. */
 static void block_claim(struct mem_reserve_block *block)
 {
@@ -450,7 +461,7 @@ static void block_claim(struct mem_reserve_block *block)
 	hash_add(mem_reserve_hash, &block->hash,
 		 page_to_pfn(block->page) >> pageblock_order);
 	list_add_tail(&block->list, &mem_reserve_blocks);
-	mem_reserve_nr_blocks++;
+	block_count(block, 1);
 	spin_unlock_irq(&mem_reserve_lock);
 
 	block_free_pages(block);
@@ -478,8 +489,28 @@ static unsigned long blocks_missing(const unsigned long *by_order)
 /* vm.reserve.max_percent: of RAM, that is set aside at most */
 static unsigned int mem_reserve_max_percent = 50;
 
+static unsigned long pages_to_kb(unsigned long pages)
+{
+	return pages << (PAGE_SHIFT - 10);
+}
+
+static unsigned long blocks_to_kb(unsigned long blocks)
+{
+	return pages_to_kb(blocks * pageblock_nr_pages);
+}
+
+/* What to turn so that @res demands less */
+static const char *knob_of(const struct mem_reserve *res)
+{
+	for (; res; res = res->parent)
+		if (res->knob)
+			return res->knob;
+	return "the demand";
+}
+
 /* Would @want more blocks be more than the administrator allows? */
-static bool blocks_exceed(unsigned long want, gfp_t gfp)
+static bool blocks_exceed(const struct mem_reserve *res, unsigned long want,
+			  gfp_t gfp)
 {
 	unsigned int percent = READ_ONCE(mem_reserve_max_percent);
 	unsigned long max = mult_frac(totalram_pages(), percent, 100);
@@ -487,16 +518,28 @@ static bool blocks_exceed(unsigned long want, gfp_t gfp)
 	if (!want || (mem_reserve_nr_blocks + want) * pageblock_nr_pages <= max)
 		return false;
 	if (gfpflags_allow_blocking(gfp))
-		pr_warn("%lu more pageblocks of %lu KB are above vm.reserve.max_percent (%u); raise it or ask for less\n",
-			want, pageblock_nr_pages << (PAGE_SHIFT - 10), percent);
+		pr_warn("%s needs %lu KB more, with %lu KB set aside of the %lu KB that vm.reserve.max_percent (%u) allows; raise it, or lower %s\n",
+			res->name, blocks_to_kb(want),
+			blocks_to_kb(mem_reserve_nr_blocks), pages_to_kb(max),
+			percent, knob_of(res));
 	return true;
 }
 
+static void blocks_lack(const struct mem_reserve *res, unsigned long want,
+			unsigned long got)
+{
+	pr_warn("%s needs %lu KB more, and only %lu KB can be set aside in blocks of %lu KB, with %lu KB free; free some memory, or lower %s\n",
+		res->name, blocks_to_kb(want), blocks_to_kb(got),
+		blocks_to_kb(1), pages_to_kb(global_zone_page_state(NR_FREE_PAGES)),
+		knob_of(res));
+}
+
 /*
- * Claim blocks for @by_order more pages. All or none: the pages are allocated
- * first, and become a reserve only when the last of them is there.
+ * Claim blocks for @by_order more pages of @res. All or none: the pages are
+ * allocated first, and become a reserve only when the last of them is there.
  */
-static int blocks_claim(const unsigned long *by_order, gfp_t gfp)
+static int blocks_claim(const struct mem_reserve *res,
+			const unsigned long *by_order, gfp_t gfp)
 {
 	struct mem_reserve_block *block, *next;
 	unsigned long want, i;
@@ -507,17 +550,14 @@ static int blocks_claim(const unsigned long *by_order, gfp_t gfp)
 	spin_lock_irq(&mem_reserve_lock);
 	want = blocks_missing(by_order);
 	spin_unlock_irq(&mem_reserve_lock);
-	if (blocks_exceed(want, gfp))
+	if (blocks_exceed(res, want, gfp))
 		return -ENOMEM;
 	for (i = 0; i < want; i++) {
 		block = block_alloc(gfp);
 		if (!block) {
 			blocks_free(&blocks);
 			if (gfpflags_allow_blocking(gfp))
-				pr_warn("cannot set aside %lu more pageblocks of %lu KB, only %lu are to be had; free some memory or ask for less\n",
-					want,
-					pageblock_nr_pages << (PAGE_SHIFT - 10),
-					i);
+				blocks_lack(res, want, i);
 			return -ENOMEM;
 		}
 		list_add(&block->list, &blocks);
@@ -599,7 +639,7 @@ static void block_release(struct mem_reserve_block *block)
 {
 	reserve_release_block(block->page);
 	hash_del(&block->hash);
-	mem_reserve_nr_blocks--;
+	block_count(block, -1);
 	if (block->used)
 		mem_reserve_blocks_of[block->order]--;
 	else
@@ -746,6 +786,7 @@ static struct page *item_draw(struct mem_reserve_item *item, gfp_t gfp)
 		return ERR_PTR(-EOPNOTSUPP);
 	}
 	owners_set(page, item->order, item);
+	count_vm_events(RESERVE_DRAW, 1UL << item->order);
 	trace_mem_reserve_draw(item->res, page_to_pfn(page), item->order, gfp);
 	return page;
 }
@@ -1072,7 +1113,7 @@ static bool item_adopt(struct mem_reserve_item *item)
 	if (!nr)
 		return true;
 	by_order[item->order] = nr;
-	if (blocks_claim(by_order, GFP_CLAIM_IDLE))
+	if (blocks_claim(item->res, by_order, GFP_CLAIM_IDLE))
 		return false;
 	if (item->cache)
 		slab_reserve_adopt(item, nr);
@@ -1744,7 +1785,7 @@ int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 	if (mem_reserve_connected(parent)) {
 		if (!mem_reserve_root.dir)
 			return -ENODEV;
-		err = blocks_claim(res->by_order, GFP_CLAIM);
+		err = blocks_claim(res, res->by_order, GFP_CLAIM);
 		if (err)
 			return err;
 		err = dirs_add(res, parent);
@@ -2178,7 +2219,7 @@ static int plan_apply(struct mem_reserve_plan *plan)
 
 	while (!err) {
 		if (connected)
-			err = blocks_claim(plan->by_order, GFP_CLAIM);
+			err = blocks_claim(plan->res, plan->by_order, GFP_CLAIM);
 		if (err)
 			break;
 		spin_lock_irq(&mem_reserve_lock);

@@ -164,6 +164,7 @@ static struct ctl_table mem_reserve_daemon_sysctls[] = {
 static int __init mem_reserve_daemons_init(void)
 {
 	mem_reserve_init(&mem_reserve_daemons, "daemons");
+	mem_reserve_daemons.knob = "vm.reserve.daemon_kbytes";
 	register_sysctl("vm/reserve", mem_reserve_daemon_sysctls);
 	return mem_reserve_connect(&mem_reserve_daemons, &mem_reserve_root);
 }

@@ -47,7 +47,7 @@ MUTANTS = {
         ("\tif (own && !count_has_room(own, nr * item->weight))\n"
          "\t\treturn count_refuse(res, own, nr * item->weight);\n", "")]),
     "no-ceiling": ("Strict", RESERVE, [
-        ("\tif (blocks_exceed(want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
+        ("\tif (blocks_exceed(res, want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
     "pool-shrunk-below-usage": ("Strict", RESERVE, [
         ("\tif (res->own.usage > plan->own ||\n"
          "\t    (plan->pool && res->pages.usage > plan->pool))\n",
@@ -291,8 +291,10 @@ MUTANTS = {
     "net-frag-limit-ignored": ("Strict", NET, [
         ("return err == -ENOENT ? 0 : err;", "return 0;")]),
     "net-frag-queue-unbounded": ("Exact", NET, [
-        ("\tbool roomy = frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES;",
+        ("\tbool roomy = frag_mem_limit(fqdir) + skb->truesize <=\n\t\t     READ_ONCE(sk_reserve_frag_kbytes) * 1024UL;",
          "\tbool roomy = true;")]),
+    "net-frag-bound-ignored": ("Exact", NET_SIZE, [
+        ("DIV_ROUND_UP(READ_ONCE(sk_reserve_frag_kbytes),\n\t\t\t\t\t   PAGE_SIZE / 1024)", "16")]),
     "net-frag-head-not-moved": ("Exact", NET, [
         ("\tif (skb->head_frag)\n\t\terr = page_move(", "\tif (0)\n\t\terr = page_move(")]),
     "net-frag6-charged-to-frag4": ("Exact", NET, [
@@ -367,11 +369,13 @@ MUTANTS = {
     "net-arp-of-stranger": ("Exact", ARP, [
         ("\t\tneigh_release(n);\n\treturn !n;", "\t\tneigh_release(n);\n\treturn false;")]),
     "net-scale-ignored": ("Filled", NET_SIZE, [
-        ("DIV_ROUND_UP(count * READ_ONCE(sk_reserve_scale), 100)", "count")]),
+        ("\t\tscale_one(part[i].count, READ_ONCE(sk_reserve_scale));\n", "")]),
+    "net-scale-of-other-part": ("Filled", NET_SIZE, [
+        ("\t\t{ &size->clones, tx },", "\t\t{ &size->clones, rx },")]),
     "net-scale-not-of-all": ("Filled", NET_SIZE, [
-        ("\t\t&size->control,\n", "")]),
+        ("\t\t{ &size->control, tx },\n", "")]),
     "net-scale-refused-and-kept": ("Filled", NET, [
-        ("\t\tWRITE_ONCE(sk_reserve_scale, old);", "\t\t(void)old;")]),
+        ("\t\tWRITE_ONCE(*knob, old);", "\t\t(void)old;")]),
     "net-ring-of-one-queue": ("Filled", NET_SIZE, [
         ("dev_ring(dev) * dev->real_num_rx_queues", "dev_ring(dev)")]),
     "net-ring-without-bound": ("Exact", NET_SIZE, [
@@ -391,7 +395,7 @@ MUTANTS = {
     "net-routes-forgotten": ("Filled", NET_SIZE, [
         ("\t\tsum_dst_cache(size, res->dst_cache);", "")]),
     "net-ipv6-fragments-forgotten": ("Filled", NET_SIZE, [
-        ("\t\tsize->frag[2] = SK_RESERVE_FRAG_PAGES;\n", "")]),
+        ("\t\tsize->frag[2] = pages;\n", "")]),
     "net-grow-takes-back": ("Filled", NET_SIZE, [
         ("\tsize->clones = max(size->clones, than->clones);\n", "")]),
     "net-refused-keeps-half": ("Exact", NET_SIZE, [

@@ -63,10 +63,12 @@ enum mem_reserve_unit {
  * @pool: its pages serve as single pages and as slabs of any cache
  * @has_caches: frees look for reserve slabs because of this node
  * @leaving: it is being disconnected, and nothing more is charged
+ * @knob: the sysctl that makes the demand of this node and those below smaller,
+ * for the log, or %NULL: set it after mem_reserve_init()
  * @wait: those who wait for room at this node
  * @dir: its sysfs directory while it is connected to the root
  *
- * Embed it in whatever makes the promise. All fields belong to mm/reserve.c:
+ * Embed it in whatever makes the promise. All other fields belong to mm/reserve.c:
  * the shape (@parent, @children, demands) changes under a mutex, the counts
  * under a spinlock of the tree.
  */
@@ -84,6 +86,7 @@ struct mem_reserve {
 	bool pool;
 	bool has_caches;
 	bool leaving;
+	const char *knob;
 	wait_queue_head_t wait;
 	struct mem_reserve_dir *dir;
 };

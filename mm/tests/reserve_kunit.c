@@ -295,6 +295,43 @@ static void reserve_test_max_percent(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, LEAF_PAGES), 0);
 }
 
+/* What is set aside shows in the zones, and less what is drawn, as do events. */
+static void reserve_test_vmstat(struct kunit *test)
+{
+	unsigned long set_aside = global_zone_page_state(NR_RESERVE_PAGES);
+	unsigned long unused = global_zone_page_state(NR_FREE_RESERVE_PAGES);
+	struct reserve_test *t = test->priv;
+	unsigned long *events, drawn, failed;
+	struct page *page;
+
+	events = kunit_kcalloc(test, NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, events);
+	connect_top(test);
+	KUNIT_EXPECT_EQ(test, global_zone_page_state(NR_RESERVE_PAGES),
+			set_aside + mem_reserve_nr_blocks * pageblock_nr_pages);
+	KUNIT_EXPECT_EQ(test, global_zone_page_state(NR_FREE_RESERVE_PAGES),
+			unused + mem_reserve_nr_blocks * pageblock_nr_pages);
+	unused = global_zone_page_state(NR_FREE_RESERVE_PAGES);
+
+	all_vm_events(events);
+	drawn = events[RESERVE_DRAW];
+	failed = events[RESERVE_FAIL];
+	KUNIT_ASSERT_EQ(test, set_runs(&t->a, 1, 1), 0);
+	page = draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 1);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, global_zone_page_state(NR_FREE_RESERVE_PAGES), unused - 2);
+	KUNIT_EXPECT_NULL(test, draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 1));
+	all_vm_events(events);
+	KUNIT_EXPECT_EQ(test, events[RESERVE_DRAW] - drawn, 2UL);
+	KUNIT_EXPECT_EQ(test, events[RESERVE_FAIL] - failed, 1UL);
+	if (page)
+		__free_pages(page, 1);
+	KUNIT_EXPECT_EQ(test, global_zone_page_state(NR_FREE_RESERVE_PAGES), unused);
+
+	mem_reserve_disconnect(&t->top);
+	KUNIT_EXPECT_EQ(test, global_zone_page_state(NR_RESERVE_PAGES), set_aside);
+}
+
 /*
  * Floor: with every other page gone, not one of the reserve was taken. Exact:
  * each node can still draw all that it was promised, and no more.
@@ -795,6 +832,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_free_pages),
 	KUNIT_CASE_SLOW(reserve_test_no_memory),
 	KUNIT_CASE(reserve_test_max_percent),
+	KUNIT_CASE(reserve_test_vmstat),
 	KUNIT_CASE_SLOW(reserve_test_draw),
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),

@@ -667,7 +667,8 @@ static bool from_peer(const struct net *net, const struct sk_buff *skb)
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind)
 {
-	bool roomy = frag_mem_limit(fqdir) + skb->truesize <= SK_RESERVE_FRAG_BYTES;
+	bool roomy = frag_mem_limit(fqdir) + skb->truesize <=
+		     READ_ONCE(sk_reserve_frag_kbytes) * 1024UL;
 
 	if (from_peer(fqdir->net, skb) &&
 	    skb_move(skb, &sk_reserve_nodes[SK_RESERVE_FRAG4 + kind], roomy))
@@ -709,7 +710,7 @@ void sk_reserve_mark_daemon(struct sock *sk)
 bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
 {
 	bool roomy = atomic_read(&sk->sk_rmem_alloc) + skb->truesize <=
-		     SK_RESERVE_FRAG_BYTES;
+		     SK_RESERVE_QUEUE_BYTES;
 
 	return sock_flag(sk, SOCK_IO_FLUSHER) &&
 	       skb_move(skb, &mem_reserve_daemons, roomy);
@@ -962,26 +963,27 @@ void sk_reserve_resize(void)
 }
 
 /**
- * sk_reserve_set_scale - change the scale of all demands
- * @scale: per cent
+ * sk_reserve_tune - change what the demands are computed with
+ * @knob: one of the variables behind the sysctls
+ * @value: for it, in its range
  *
  * Context: Process. Sleeps and reclaims.
- * Return: 0, or a negative error: the old scale is in force then.
+ * Return: 0, or a negative error: the old value is in force then.
  */
-int sk_reserve_set_scale(unsigned int scale)
+int sk_reserve_tune(unsigned int *knob, unsigned int value)
 {
 	unsigned int old;
 	int err;
 
 	guard(mutex)(&sk_reserve_mutex);
 
-	old = sk_reserve_scale;
-	WRITE_ONCE(sk_reserve_scale, scale);
+	old = *knob;
+	WRITE_ONCE(*knob, value);
 	if (!sk_reserve_node(NETWORK)->parent)
 		return 0;
 	err = sk_reserve_up();
 	if (err)
-		WRITE_ONCE(sk_reserve_scale, old);
+		WRITE_ONCE(*knob, old);
 	else
 		sk_reserve_resize();
 	return err;

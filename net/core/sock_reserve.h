@@ -41,9 +41,8 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
 /* Neighbour entries: the key of IPv4 or IPv6, and what a driver adds */
 #define SK_RESERVE_NEIGH_SIZE	(sizeof(struct neighbour) + 128)
 
-/* Fragments that wait, of each kind: pages charged, and truesize in the queue */
-#define SK_RESERVE_FRAG_PAGES	16
-#define SK_RESERVE_FRAG_BYTES	(SK_RESERVE_FRAG_PAGES * PAGE_SIZE)
+/* What waits in emergency memory that is not the reserve's, by truesize */
+#define SK_RESERVE_QUEUE_BYTES	(16 * PAGE_SIZE)
 
 /* Kinds of routes that sockets can have: IPv4, IPv6, either through IPsec */
 #define SK_RESERVE_DST_CACHES	4
@@ -102,8 +101,12 @@ void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets);
 int sk_reserve_grow(const struct sk_reserve_size *size);
 void sk_reserve_shrink(const struct sk_reserve_size *size);
 
+/* Sysctls: see sk_reserve_tune() */
 extern unsigned int sk_reserve_scale;
+extern unsigned int sk_reserve_rx_scale;
+extern unsigned int sk_reserve_tx_scale;
+extern unsigned int sk_reserve_frag_kbytes;
 
-int sk_reserve_set_scale(unsigned int scale);
+int sk_reserve_tune(unsigned int *knob, unsigned int value);
 
 #endif /* _NET_CORE_SOCK_RESERVE_H */

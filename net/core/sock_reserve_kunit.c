@@ -15,6 +15,8 @@
 #include <linux/swap.h>
 #include <net/arp.h>
 
+/* Of fragments of one kind, without tuning */
+#define TEST_FRAG_PAGES	16
 #define TEST_PEER	0xc0000201	/* 192.0.2.1 */
 #define TEST_HERE	0xc0000202
 #define TEST_PORT	9999
@@ -396,13 +398,13 @@ static void sk_reserve_test_sum_kinds(struct kunit *test)
 
 	res[1].dst_cache = net_hotdata.skbuff_cache;
 	size = sum_of(&res[0], 1);
-	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)TEST_FRAG_PAGES);
 	KUNIT_EXPECT_EQ(test, size.frag[1], 0UL);
 	KUNIT_EXPECT_EQ(test, size.frag[2], 0UL);
 	size = sum_of(res, 2);
-	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)SK_RESERVE_FRAG_PAGES);
-	KUNIT_EXPECT_EQ(test, size.frag[1], (unsigned long)SK_RESERVE_FRAG_PAGES);
-	KUNIT_EXPECT_EQ(test, size.frag[2], (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[0], (unsigned long)TEST_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[1], (unsigned long)TEST_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, size.frag[2], (unsigned long)TEST_FRAG_PAGES);
 	KUNIT_EXPECT_PTR_EQ(test, size.dst_caches[0], net_hotdata.skbuff_cache);
 }
 
@@ -416,9 +418,9 @@ static void sk_reserve_test_sum_scale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(dev, 9000), 0);
 	rtnl_unlock();
 	one = sum_of(&res, 1);
-	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(200), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 200), 0);
 	two = sum_of(&res, 1);
-	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(100), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 100), 0);
 	dev_free(dev);
 	KUNIT_EXPECT_EQ(test, two.ring, 2 * one.ring);
 	KUNIT_EXPECT_GT(test, one.jumbo, 0UL);
@@ -430,6 +432,36 @@ static void sk_reserve_test_sum_scale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, two.segments, 2 * one.segments);
 	KUNIT_EXPECT_EQ(test, two.copies, 2 * one.copies);
 	KUNIT_EXPECT_EQ(test, two.control, 2 * one.control);
+}
+
+/* Of the parts only, and one scale on top of the other */
+static void sk_reserve_test_sum_parts(struct kunit *test)
+{
+	struct sk_reserve res = TEST_TCP(AF_INET6);
+	struct sk_reserve_size one, rx, tx, both;
+
+	one = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 200), 0);
+	rx = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 300), 0);
+	both = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 100), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 100), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_tx_scale, 200), 0);
+	tx = sum_of(&res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_tx_scale, 100), 0);
+
+	KUNIT_EXPECT_EQ(test, rx.ring, 2 * one.ring);
+	KUNIT_EXPECT_EQ(test, rx.clones, one.clones);
+	KUNIT_EXPECT_EQ(test, rx.control, one.control);
+	KUNIT_EXPECT_EQ(test, rx.frag[0], one.frag[0]);
+	KUNIT_EXPECT_EQ(test, both.ring, 6 * one.ring);
+	KUNIT_EXPECT_EQ(test, tx.ring, one.ring);
+	KUNIT_EXPECT_EQ(test, tx.clones, 2 * one.clones);
+	KUNIT_EXPECT_EQ(test, tx.segments, 2 * one.segments);
+	KUNIT_EXPECT_EQ(test, tx.copies, 2 * one.copies);
+	KUNIT_EXPECT_EQ(test, tx.control, 2 * one.control);
+	KUNIT_EXPECT_EQ(test, tx.frag[0], one.frag[0]);
 }
 
 /* All queues of the device that a socket uses, or of any if that is not known */
@@ -575,7 +607,7 @@ static void sk_reserve_test_refused(struct kunit *test)
 						       IPPROTO_TCP, &sock[i]), 0);
 	hog_all(t);
 	hog_thin(t);
-	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(1000), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 1000), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, sk_reserve_scale, 100U);
 	KUNIT_EXPECT_EQ(test, network->pages.limit, limit);
 	/* The blocks that there are may have room for some. */
@@ -1459,7 +1491,7 @@ static void sk_reserve_test_frags(struct kunit *test)
 	struct sk_reserve_test *t = test->priv;
 	struct mem_reserve *frag4 = sk_reserve_node(FRAG4);
 	struct fqdir *fqdir = init_net.ipv4.fqdir;
-	struct sk_buff *skb[SK_RESERVE_FRAG_PAGES + 1];
+	struct sk_buff *skb[TEST_FRAG_PAGES + 1];
 	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCFRAGDROP);
 	struct page *page;
 	unsigned int i;
@@ -1476,10 +1508,10 @@ static void sk_reserve_test_frags(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCFRAGDROP), dropped + 1);
 
 	t->sock->sk->sk_daddr = htonl(TEST_PEER);
-	for (i = 0; i < SK_RESERVE_FRAG_PAGES; i++)
+	for (i = 0; i < TEST_FRAG_PAGES; i++)
 		KUNIT_EXPECT_TRUE(test, sk_reserve_may_queue_frag(fqdir, skb[i],
 								  SK_RESERVE_IPV4));
-	KUNIT_EXPECT_EQ(test, frag4->pages.usage, (unsigned long)SK_RESERVE_FRAG_PAGES);
+	KUNIT_EXPECT_EQ(test, frag4->pages.usage, (unsigned long)TEST_FRAG_PAGES);
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
 	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[i], SK_RESERVE_IPV4));
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
@@ -1488,9 +1520,9 @@ static void sk_reserve_test_frags(struct kunit *test)
 	kfree_skb(skb[0]);
 	skb[0] = test_packet(test, IPPROTO_TCP, 0, 0, IP_MF);
 	KUNIT_EXPECT_TRUE(test, sk_reserve_may_queue_frag(fqdir, skb[0], SK_RESERVE_IPV4));
-	add_frag_mem_limit(fqdir, SK_RESERVE_FRAG_BYTES);
+	add_frag_mem_limit(fqdir, TEST_FRAG_PAGES * PAGE_SIZE);
 	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb[0], SK_RESERVE_IPV4));
-	sub_frag_mem_limit(fqdir, SK_RESERVE_FRAG_BYTES);
+	sub_frag_mem_limit(fqdir, TEST_FRAG_PAGES * PAGE_SIZE);
 	kfree_skb(skb[0]);
 	t->sock->sk->sk_daddr = 0;
 
@@ -1599,12 +1631,36 @@ static void sk_reserve_test_scale(struct kunit *test)
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
 	dev_up(test, 200);
 	limit = ring->pages.limit;
-	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(200), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 200), 0);
 	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, 2 * limit);
-	KUNIT_EXPECT_EQ(test, sk_reserve_set_scale(100), 0);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 100), 0);
 	flush_delayed_work(&sk_reserve_resize_work);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
+}
+
+/* With no bound for them no fragment waits, whatever its pages are. */
+static void sk_reserve_test_no_frags(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct fqdir *fqdir = init_net.ipv4.fqdir;
+	struct sk_buff *skb;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	t->sock->sk->sk_daddr = htonl(TEST_PEER);
+	skb = test_packet(test, IPPROTO_TCP, 0, 0, IP_MF);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_may_queue_frag(fqdir, skb, SK_RESERVE_IPV4));
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_frag_kbytes, 0), 0);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(FRAG4)->pages.limit, 0UL);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_may_queue_frag(fqdir, skb, SK_RESERVE_IPV4));
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_frag_kbytes,
+					      TEST_FRAG_PAGES * PAGE_SIZE / 1024), 0);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(FRAG4)->pages.limit,
+			(unsigned long)TEST_FRAG_PAGES);
+	kfree_skb(skb);
+	t->sock->sk->sk_daddr = 0;
 }
 
 static struct kunit_case sk_reserve_test_cases[] = {
@@ -1619,6 +1675,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_sum_sockets),
 	KUNIT_CASE(sk_reserve_test_sum_kinds),
 	KUNIT_CASE(sk_reserve_test_sum_scale),
+	KUNIT_CASE(sk_reserve_test_sum_parts),
 	KUNIT_CASE(sk_reserve_test_sum_devices),
 	KUNIT_CASE(sk_reserve_test_sum_lower),
 	KUNIT_CASE(sk_reserve_test_rings),
@@ -1651,6 +1708,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_daemon),
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_scale),
+	KUNIT_CASE(sk_reserve_test_no_frags),
 	{}
 };
 

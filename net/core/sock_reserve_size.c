@@ -68,8 +68,15 @@ struct sk_reserve_dev {
 static DEFINE_SPINLOCK(sk_reserve_dev_lock);
 static LIST_HEAD(sk_reserve_devs);
 
-/* Per cent of what is computed: changed under sk_reserve_mutex */
+/*
+ * Sysctls, changed under sk_reserve_mutex: per cent of what is computed, of all
+ * of it and of its two parts; and the pages that fragments of each kind may
+ * keep, which is also how much of them may wait in other emergency memory.
+ */
 unsigned int sk_reserve_scale = 100;
+unsigned int sk_reserve_rx_scale = 100;
+unsigned int sk_reserve_tx_scale = 100;
+unsigned int sk_reserve_frag_kbytes = 16 * PAGE_SIZE / 1024;
 
 /* What each node promises now, under sk_reserve_mutex */
 static struct sk_reserve_size sk_reserve_now[SK_RESERVE_NODES];
@@ -318,11 +325,14 @@ static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *re
 
 static void sum_family(struct sk_reserve_size *size, const struct sk_reserve *res)
 {
+	unsigned long pages = DIV_ROUND_UP(READ_ONCE(sk_reserve_frag_kbytes),
+					   PAGE_SIZE / 1024);
+
 	if (res->family == AF_INET || res->family == AF_INET6)
-		size->frag[0] = SK_RESERVE_FRAG_PAGES;
+		size->frag[0] = pages;
 	if (res->family == AF_INET6) {
-		size->frag[1] = SK_RESERVE_FRAG_PAGES;
-		size->frag[2] = SK_RESERVE_FRAG_PAGES;
+		size->frag[1] = pages;
+		size->frag[2] = pages;
 	}
 }
 
@@ -341,22 +351,35 @@ static void sum_dst_cache(struct sk_reserve_size *size,
 	}
 }
 
-static unsigned long scaled(unsigned long count)
+static void scale_one(unsigned long *count, unsigned int percent)
 {
-	return DIV_ROUND_UP(count * READ_ONCE(sk_reserve_scale), 100);
+	*count = DIV_ROUND_UP(*count * percent, 100);
 }
 
 static void size_scale(struct sk_reserve_size *size)
 {
-	unsigned long *count[] = {
-		&size->ring, &size->jumbo, &size->frag[0], &size->frag[1],
-		&size->frag[2], &size->clones, &size->segments, &size->copies,
-		&size->control,
+	unsigned int rx = READ_ONCE(sk_reserve_rx_scale);
+	unsigned int tx = READ_ONCE(sk_reserve_tx_scale);
+	const struct {
+		unsigned long *count;
+		unsigned int percent;
+	} part[] = {
+		{ &size->ring, rx },
+		{ &size->jumbo, rx },
+		{ &size->frag[0], 100 },
+		{ &size->frag[1], 100 },
+		{ &size->frag[2], 100 },
+		{ &size->clones, tx },
+		{ &size->segments, tx },
+		{ &size->copies, tx },
+		{ &size->control, tx },
 	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(count); i++)
-		*count[i] = scaled(*count[i]);
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		scale_one(part[i].count, part[i].percent);
+		scale_one(part[i].count, READ_ONCE(sk_reserve_scale));
+	}
 }
 
 /**
@@ -560,15 +583,18 @@ void sk_reserve_shrink(const struct sk_reserve_size *size)
 	trace_sk_reserve_size(size, 0);
 }
 
-/* net.core.sock_reserve_scale */
+/* net.core.sock_reserve_* */
 
 static int scale_min = 10;
 static int scale_max = 1000;
+/* As much as IPv4 keeps for all that is not complete, see ipfrag_high_thresh */
+static int frag_kbytes_max = 4096;
 
-static int sk_reserve_scale_handler(const struct ctl_table *table, int write,
-				    void *buffer, size_t *lenp, loff_t *ppos)
+static int sk_reserve_sysctl_handler(const struct ctl_table *table, int write,
+				     void *buffer, size_t *lenp, loff_t *ppos)
 {
-	unsigned int value = READ_ONCE(sk_reserve_scale);
+	unsigned int *knob = table->data;
+	unsigned int value = READ_ONCE(*knob);
 	struct ctl_table copy = *table;
 	int err;
 
@@ -576,23 +602,29 @@ static int sk_reserve_scale_handler(const struct ctl_table *table, int write,
 	err = proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
 	if (err || !write)
 		return err;
-	err = sk_reserve_set_scale(value);
+	err = sk_reserve_tune(knob, value);
 	if (err)
-		pr_warn("sock_reserve_scale stays %u: the memory for %u per cent cannot be set aside (%pe)\n",
-			sk_reserve_scale, value, ERR_PTR(err));
+		pr_warn("net.core.%s stays %u: what %u takes cannot be set aside (%pe)\n",
+			table->procname, READ_ONCE(*knob), value, ERR_PTR(err));
 	return err;
 }
 
+#define SK_RESERVE_SYSCTL(_name, _min, _max)			\
+	{							\
+		.procname	= "sock_reserve_" #_name,	\
+		.data		= &sk_reserve_##_name,		\
+		.maxlen		= sizeof(sk_reserve_##_name),	\
+		.mode		= 0644,				\
+		.proc_handler	= sk_reserve_sysctl_handler,	\
+		.extra1		= _min,				\
+		.extra2		= _max,				\
+	}
+
 static struct ctl_table sk_reserve_sysctls[] = {
-	{
-		.procname	= "sock_reserve_scale",
-		.data		= &sk_reserve_scale,
-		.maxlen		= sizeof(sk_reserve_scale),
-		.mode		= 0644,
-		.proc_handler	= sk_reserve_scale_handler,
-		.extra1		= &scale_min,
-		.extra2		= &scale_max,
-	},
+	SK_RESERVE_SYSCTL(scale, &scale_min, &scale_max),
+	SK_RESERVE_SYSCTL(rx_scale, &scale_min, &scale_max),
+	SK_RESERVE_SYSCTL(tx_scale, &scale_min, &scale_max),
+	SK_RESERVE_SYSCTL(frag_kbytes, SYSCTL_ZERO, &frag_kbytes_max),
 };
 
 static int __init sk_reserve_nodes_init(void)
@@ -603,6 +635,7 @@ static int __init sk_reserve_nodes_init(void)
 	for (node = 0; node < SK_RESERVE_NODES; node++)
 		mem_reserve_init(&sk_reserve_nodes[node],
 				 sk_reserve_tree[node].name);
+	sk_reserve_node(NETWORK)->knob = "net.core.sock_reserve_scale";
 	for (node = SK_RESERVE_NETWORK + 1; node < SK_RESERVE_NODES && !err; node++)
 		err = mem_reserve_connect(&sk_reserve_nodes[node],
 					  &sk_reserve_nodes[sk_reserve_tree[node].parent]);
