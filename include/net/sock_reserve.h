@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The network's share of the memory reserves, see net/core/sock_reserve.c and
- * Documentation/networking/sock_reserve.rst.
+ * Documentation/networking/reserve.rst.
  */
 #ifndef _NET_SOCK_RESERVE_H
 #define _NET_SOCK_RESERVE_H

@@ -2,7 +2,7 @@
 /*
  * How much the network's share of the memory reserves is to hold: computed from
  * the sockets that ask for it and the devices they use, see
- * Documentation/networking/sock_reserve.rst for the table.
+ * Documentation/networking/reserve.rst for the table.
  *
  * A device's figures are taken when it comes up and when it changes, with RTNL
  * held as its driver expects, and kept: who connects a socket cannot take RTNL,
