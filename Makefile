@@ -49,6 +49,7 @@ help:
 	@echo '                         MINUTES=)'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
+	@echo '  make htmldocs          our documents by the make htmldocs of the kernel, no warning'
 	@echo '  make kunit             KUnit of our code under user-mode Linux'
 	@echo '  make mutants           break the code on purpose, see KUnit notice (long)'
 	@echo '  make modules           tests/modules for K=reserve, unmodified or debug'
@@ -64,7 +65,7 @@ help:
 	@echo
 	@echo 'KERNEL_SRC=dir-or-tarball uses another 6.12.y than that of Debian.'
 
-.PHONY: deps tree kernel-unmodified kernel-reserve kernel-debug kernel-rt refresh style kunit mutants
+.PHONY: deps tree kernel-unmodified kernel-reserve kernel-debug kernel-rt refresh style htmldocs kunit mutants
 deps:
 	@scripts/deps.sh
 
@@ -80,6 +81,9 @@ refresh:
 
 style:
 	@scripts/style.sh
+
+htmldocs:
+	@scripts/htmldocs.sh
 
 kunit:
 	@scripts/kunit.sh

@@ -85,6 +85,7 @@ stage kernel-debug 2700 tree-reserve 1 "$scripts/kernel.sh" debug
 stage slab-apart 1800 "modules kernel-unmodified" 6 "$scripts/slab-apart.sh"
 stage reserve-faults 1800 kernel-debug 3 "$scripts/reserve-faults.sh"
 stage style 1200 tree-reserve 1 "$scripts/style.sh"
+stage htmldocs 300 tree-reserve 1 "$scripts/htmldocs.sh"
 stage kunit 1500 tree-reserve 1 "$scripts/kunit.sh"
 stage rig-selftest 1800 modules 1 \
 	"$rig" selftest --kernel "reserve=$BUILD/kernels/reserve"

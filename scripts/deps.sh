@@ -55,6 +55,7 @@ table() {
 	rsvg-convert		librsvg2-bin		rig
 	shellcheck		shellcheck		style
 	rst2pseudoxml		python3-docutils	style
+	sphinx-build		python3-sphinx		style
 	sparse			sparse			style
 	END
 	# The kernel's own source, unless another is named.

@@ -384,6 +384,53 @@ test_missing_tool() {
 	[[ ! -e build/linux-unmodified ]] || fail "a tree was made"
 }
 
+# What Sphinx would say, said by a Makefile.
+test_htmldocs() {
+	bin=$PWD/bin
+	mkdir "$bin" linux/scripts own/Documentation linux/Documentation
+	for f in bash dirname basename realpath; do
+		ln -s "$(command -v $f)" "$bin/$f"
+	done
+	refused "sphinx-build is not installed: run 'make deps'" env PATH="$bin" "$scripts/htmldocs.sh"
+	say true >"$bin/sphinx-build"
+	chmod +x "$bin/sphinx-build"
+	PATH=$bin:$PATH
+	refused "build/linux-reserve has no Documentation: point KERNEL_SRC= at a complete source" "$scripts/htmldocs.sh"
+
+	touch linux/Documentation/conf.py linux/scripts/get_abi.pl
+	chmod +x linux/scripts/get_abi.pl
+	printf '   reserve\n' >linux/Documentation/index.rst
+	cat >>linux/Makefile <<-'END'
+	htmldocs:; @mkdir -p $(O)/Documentation/output && cat $(CURDIR)/said && \
+		echo >$(O)/Documentation/output/reserve.html
+	END
+	say "WARNING: dot(1) not found" >linux/said
+	say "See Documentation/index.rst." >own/Documentation/reserve.rst
+	rm -rf build
+	good "$scripts/htmldocs.sh"
+	grep -qx '1 warnings about others; .*' out || fail "the other warning is not counted"
+	for f in "$PWD/build/htmldocs/src/Documentation/reserve.rst:3: WARNING: oh" \
+		"Documentation/reserve.rst: ./mm/reserve.c:3: warning: oh" \
+		"Documentation/reserve.rst:9: ./include/reserve.h:3: ERROR: oh"; do
+		printf '%s\n    and more\nWARNING: dot(1)\n' "$f" >linux/said
+		rm -rf build
+		printf '/**\n' | tee own/mm/reserve.c >own/include/reserve.h
+		printf '.. kernel-doc:: mm/reserve.c\n.. kernel-doc:: include/reserve.h\n' >own/Documentation/reserve.rst
+		refused "oh" "$scripts/htmldocs.sh"
+		grep -q ' 1 failed$' out || fail "another number failed"
+		grep -qx '    *and more' out || fail "it is not told in full"
+		grep -qx '1 warnings about others; .*' out || fail "the other warning is not counted"
+	done
+	say "nothing" >linux/said
+	say "See Documentation/lost.rst." >>own/Documentation/reserve.rst
+	rm -rf build
+	refused "not ok: documents that are named exist: not Documentation/lost.rst" "$scripts/htmldocs.sh"
+	sed -i 's/lost/index/' own/Documentation/reserve.rst
+	rm linux/Documentation/index.rst
+	rm -rf build
+	refused "not ok: Documentation/index.rst lists reserve" "$scripts/htmldocs.sh"
+}
+
 test_no_root_no_sudo() {
 	((EUID == 0)) || { say "skip: this needs root, to stop being it"; exit 77; }
 	setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$scripts/deps.sh" ||
