@@ -180,7 +180,9 @@ static void dev_update(struct net_device *dev)
  * sk_reserve_dev_changed - the rings of a device have another size
  * @dev: the device
  *
- * For changes that no notifier tells of. Context: Process, RTNL is held.
+ * For changes that no notifier tells of.
+ *
+ * Context: Process, RTNL is held.
  */
 void sk_reserve_dev_changed(struct net_device *dev)
 {
