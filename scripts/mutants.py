@@ -283,7 +283,7 @@ MUTANTS = {
     "net-tx-page-renewed-and-kept": ("Balanced", NET, [
         ("\tput_page(pfrag->page);\n", "")]),
     "net-frag-of-stranger": ("Exact", NET, [
-        ("\tif (from_peer(fqdir->net, skb) &&\n\t    skb_move(", "\tif (skb_move(")]),
+        ("\tif (bound && from_peer(fqdir->net, skb) &&", "\tif (bound &&")]),
     "net-frag-of-other-namespace": ("Exact", NET, [
         ("found = res->net == net && sk_has_peer(res, skb);", "found = sk_has_peer(res, skb);")]),
     "net-frag-of-ours-dropped": ("Progress", NET, [
@@ -291,7 +291,7 @@ MUTANTS = {
     "net-frag-limit-ignored": ("Strict", NET, [
         ("return err == -ENOENT ? 0 : err;", "return 0;")]),
     "net-frag-queue-unbounded": ("Exact", NET, [
-        ("\tbool roomy = frag_mem_limit(fqdir) + skb->truesize <=\n\t\t     READ_ONCE(sk_reserve_frag_kbytes) * 1024UL;",
+        ("\tbool roomy = frag_mem_limit(fqdir) + skb->truesize <= bound;",
          "\tbool roomy = true;")]),
     "net-frag-bound-ignored": ("Exact", NET_SIZE, [
         ("DIV_ROUND_UP(READ_ONCE(sk_reserve_frag_kbytes),\n\t\t\t\t\t   PAGE_SIZE / 1024)", "16")]),
@@ -369,11 +369,14 @@ MUTANTS = {
     "net-arp-of-stranger": ("Exact", ARP, [
         ("\t\tneigh_release(n);\n\treturn !n;", "\t\tneigh_release(n);\n\treturn false;")]),
     "net-scale-ignored": ("Filled", NET_SIZE, [
-        ("\t\tscale_one(part[i].count, READ_ONCE(sk_reserve_scale));\n", "")]),
+        ("(u64)percent * READ_ONCE(sk_reserve_scale);", "(u64)percent * 100;")]),
     "net-scale-of-other-part": ("Filled", NET_SIZE, [
-        ("\t\t{ &size->clones, tx },", "\t\t{ &size->clones, rx },")]),
+        ("parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_tx_scale));",
+         "parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_rx_scale));")]),
+    "net-scale-lowered-and-refused": ("Progress", NET, [
+        ("\tif (value > old)\n\t\terr = sk_reserve_up();", "\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
     "net-scale-not-of-all": ("Filled", NET_SIZE, [
-        ("\t\t{ &size->control, tx },\n", "")]),
+        ("&size->copies, &size->control,", "&size->copies,")]),
     "net-scale-refused-and-kept": ("Filled", NET, [
         ("\t\tWRITE_ONCE(*knob, old);", "\t\t(void)old;")]),
     "net-ring-of-one-queue": ("Filled", NET_SIZE, [

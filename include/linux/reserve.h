@@ -63,8 +63,8 @@ enum mem_reserve_unit {
  * @pool: its pages serve as single pages and as slabs of any cache
  * @has_caches: frees look for reserve slabs because of this node
  * @leaving: it is being disconnected, and nothing more is charged
- * @knob: the sysctl that makes the demand of this node and those below smaller,
- * for the log, or %NULL: set it after mem_reserve_init()
+ * @knob: the sysctl that makes the demand smaller, for the log, or %NULL: that of
+ * the node above. Set it after mem_reserve_init()
  * @wait: those who wait for room at this node
  * @dir: its sysfs directory while it is connected to the root
  *

@@ -316,19 +316,22 @@ static inline bool skb_page_frag_refill_rx(unsigned int sz,
  * comes next.
  *
  * Context: Any.
- * Return: @gfp, changed if there is a reserve and %__GFP_MEMALLOC is set.
+ * Return: @gfp, changed if there is a reserve and %__GFP_MEMALLOC is set, but
+ * not %__GFP_NOMEMALLOC.
  */
 static inline gfp_t sk_reserve_gfp(gfp_t gfp)
 {
-	if (!sk_reserve_active() || !(gfp & __GFP_MEMALLOC))
+	if (!sk_reserve_active() ||
+	    (gfp & (__GFP_MEMALLOC | __GFP_NOMEMALLOC)) != __GFP_MEMALLOC)
 		return gfp;
 	return (gfp & ~(__GFP_MEMALLOC | __GFP_DIRECT_RECLAIM)) |
 	       __GFP_NOMEMALLOC | __GFP_NOWARN;
 }
 
 /*
- * Can a request be one for emergency memory? Inline, since each packet asks
- * while there is a reserve; gfp_pfmemalloc_allowed() is who decides.
+ * Can a request be one that is charged? Inline, since each packet asks while
+ * there is a reserve; gfp_pfmemalloc_allowed() has the last word. The victims
+ * of the OOM killer have what is below the watermarks, and nothing of this.
  */
 static inline bool sk_reserve_may_charge(gfp_t gfp)
 {

@@ -308,7 +308,8 @@ bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag)
 /* In reclaim, or on the way of a packet of ours: see sk_reserve_enter() */
 static bool reserve_scope(void)
 {
-	return gfp_pfmemalloc_allowed(GFP_ATOMIC);
+	return current->flags & PF_MEMALLOC &&
+	       gfp_pfmemalloc_allowed(GFP_ATOMIC);	/* not in hardirq */
 }
 
 /**
@@ -667,10 +668,10 @@ static bool from_peer(const struct net *net, const struct sk_buff *skb)
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind)
 {
-	bool roomy = frag_mem_limit(fqdir) + skb->truesize <=
-		     READ_ONCE(sk_reserve_frag_kbytes) * 1024UL;
+	unsigned long bound = READ_ONCE(sk_reserve_frag_kbytes) * 1024UL;
+	bool roomy = frag_mem_limit(fqdir) + skb->truesize <= bound;
 
-	if (from_peer(fqdir->net, skb) &&
+	if (bound && from_peer(fqdir->net, skb) &&
 	    skb_move(skb, &sk_reserve_nodes[SK_RESERVE_FRAG4 + kind], roomy))
 		return true;
 	__NET_INC_STATS(fqdir->net, LINUX_MIB_PFMEMALLOCFRAGDROP);
@@ -702,7 +703,7 @@ void sk_reserve_mark_daemon(struct sock *sk)
  * @skb: the packet
  *
  * If it is a storage daemon's, and the daemons' reserve has room for the pages.
- * Packets that have none are bounded as fragments are.
+ * Packets that have none are bounded by what the socket has already.
  *
  * Context: Softirq, or the socket's owner.
  * Return: false if it is to be dropped.
@@ -967,13 +968,17 @@ void sk_reserve_resize(void)
  * @knob: one of the variables behind the sysctls
  * @value: for it, in its range
  *
+ * A lower value is never refused: it may be what makes room for a node that
+ * lacks something, which is asked for again at once.
+ *
  * Context: Process. Sleeps and reclaims.
  * Return: 0, or a negative error: the old value is in force then.
  */
 int sk_reserve_tune(unsigned int *knob, unsigned int value)
 {
+	struct sk_reserve_size size;
 	unsigned int old;
-	int err;
+	int err = 0;
 
 	guard(mutex)(&sk_reserve_mutex);
 
@@ -981,12 +986,16 @@ int sk_reserve_tune(unsigned int *knob, unsigned int value)
 	WRITE_ONCE(*knob, value);
 	if (!sk_reserve_node(NETWORK)->parent)
 		return 0;
-	err = sk_reserve_up();
-	if (err)
+	if (value > old)
+		err = sk_reserve_up();
+	if (err) {
 		WRITE_ONCE(*knob, old);
-	else
-		sk_reserve_resize();
-	return err;
+		return err;
+	}
+	sk_reserve_wish(&size);
+	sk_reserve_shrink(&size);
+	sk_reserve_resize();
+	return 0;
 }
 
 /**

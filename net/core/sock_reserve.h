@@ -41,7 +41,7 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
 /* Neighbour entries: the key of IPv4 or IPv6, and what a driver adds */
 #define SK_RESERVE_NEIGH_SIZE	(sizeof(struct neighbour) + 128)
 
-/* What waits in emergency memory that is not the reserve's, by truesize */
+/* What a daemon's socket queues in emergency memory of nobody, by truesize */
 #define SK_RESERVE_QUEUE_BYTES	(16 * PAGE_SIZE)
 
 /* Kinds of routes that sockets can have: IPv4, IPv6, either through IPsec */

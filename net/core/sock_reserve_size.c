@@ -70,8 +70,8 @@ static LIST_HEAD(sk_reserve_devs);
 
 /*
  * Sysctls, changed under sk_reserve_mutex: per cent of what is computed, of all
- * of it and of its two parts; and the pages that fragments of each kind may
- * keep, which is also how much of them may wait in other emergency memory.
+ * of it and of its two parts; and how much fragments of each kind may keep, of
+ * the reserve and, by truesize, of other emergency memory.
  */
 unsigned int sk_reserve_scale = 100;
 unsigned int sk_reserve_rx_scale = 100;
@@ -83,20 +83,26 @@ static struct sk_reserve_size sk_reserve_now[SK_RESERVE_NODES];
 
 struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
 
+#define SCALE		"net.core.sock_reserve_scale"
+#define RX_SCALE	"net.core.sock_reserve_rx_scale"
+#define TX_SCALE	"net.core.sock_reserve_tx_scale"
+#define FRAG_KBYTES	"net.core.sock_reserve_frag_kbytes"
+
 static const struct {
 	const char *name;
+	const char *knob;
 	enum sk_reserve_node parent;
 } sk_reserve_tree[SK_RESERVE_NODES] = {
-	[SK_RESERVE_NETWORK]	= { "network" },
-	[SK_RESERVE_RECEIVE]	= { "receive",	SK_RESERVE_NETWORK },
-	[SK_RESERVE_TRANSMIT]	= { "transmit",	SK_RESERVE_NETWORK },
-	[SK_RESERVE_RING]	= { "ring",	SK_RESERVE_RECEIVE },
-	[SK_RESERVE_HEADS]	= { "heads",	SK_RESERVE_RECEIVE },
-	[SK_RESERVE_FRAG4]	= { "frag4",	SK_RESERVE_RECEIVE },
-	[SK_RESERVE_FRAG6]	= { "frag6",	SK_RESERVE_RECEIVE },
-	[SK_RESERVE_FRAG6_NF]	= { "frag6_nf",	SK_RESERVE_RECEIVE },
-	[SK_RESERVE_SOCKETS]	= { "sockets",	SK_RESERVE_TRANSMIT },
-	[SK_RESERVE_CONTROL]	= { "control",	SK_RESERVE_TRANSMIT },
+	[SK_RESERVE_NETWORK]	= { "network",	SCALE },
+	[SK_RESERVE_RECEIVE]	= { "receive",	RX_SCALE,	SK_RESERVE_NETWORK },
+	[SK_RESERVE_TRANSMIT]	= { "transmit",	TX_SCALE,	SK_RESERVE_NETWORK },
+	[SK_RESERVE_RING]	= { "ring",	NULL,		SK_RESERVE_RECEIVE },
+	[SK_RESERVE_HEADS]	= { "heads",	NULL,		SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG4]	= { "frag4",	FRAG_KBYTES,	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG6]	= { "frag6",	FRAG_KBYTES,	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_FRAG6_NF]	= { "frag6_nf",	FRAG_KBYTES,	SK_RESERVE_RECEIVE },
+	[SK_RESERVE_SOCKETS]	= { "sockets",	NULL,		SK_RESERVE_TRANSMIT },
+	[SK_RESERVE_CONTROL]	= { "control",	NULL,		SK_RESERVE_TRANSMIT },
 };
 
 /* Devices */
@@ -353,35 +359,28 @@ static void sum_dst_cache(struct sk_reserve_size *size,
 	}
 }
 
-static void scale_one(unsigned long *count, unsigned int percent)
+/* More than any machine has, and still far from an overflow in what follows */
+#define SK_RESERVE_COUNT_MAX	(UINT_MAX / 8)
+
+static void parts_scale(unsigned long *const *part, unsigned int nr,
+			unsigned int percent)
 {
-	*count = DIV_ROUND_UP(*count * percent, 100);
+	u64 factor = (u64)percent * READ_ONCE(sk_reserve_scale);
+
+	for (; nr--; part++)
+		**part = min_t(u64, DIV_ROUND_UP_ULL(**part * factor, 100 * 100),
+			       SK_RESERVE_COUNT_MAX);
 }
 
 static void size_scale(struct sk_reserve_size *size)
 {
-	unsigned int rx = READ_ONCE(sk_reserve_rx_scale);
-	unsigned int tx = READ_ONCE(sk_reserve_tx_scale);
-	const struct {
-		unsigned long *count;
-		unsigned int percent;
-	} part[] = {
-		{ &size->ring, rx },
-		{ &size->jumbo, rx },
-		{ &size->frag[0], 100 },
-		{ &size->frag[1], 100 },
-		{ &size->frag[2], 100 },
-		{ &size->clones, tx },
-		{ &size->segments, tx },
-		{ &size->copies, tx },
-		{ &size->control, tx },
+	unsigned long *const rx[] = { &size->ring, &size->jumbo };
+	unsigned long *const tx[] = {
+		&size->clones, &size->segments, &size->copies, &size->control,
 	};
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(part); i++) {
-		scale_one(part[i].count, part[i].percent);
-		scale_one(part[i].count, READ_ONCE(sk_reserve_scale));
-	}
+	parts_scale(rx, ARRAY_SIZE(rx), READ_ONCE(sk_reserve_rx_scale));
+	parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_tx_scale));
 }
 
 /**
@@ -570,8 +569,8 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
  * sk_reserve_shrink - promise no more than is needed
  * @size: what is needed
  *
- * Never takes memory. A node of which more is in use stays as it is until the
- * next change.
+ * Takes memory only for what has less than that. A node that cannot have it,
+ * or of which more is in use, stays as it is until the next change.
  *
  * Context: Process, under sk_reserve_mutex. Sleeps.
  */
@@ -604,6 +603,8 @@ static int sk_reserve_sysctl_handler(const struct ctl_table *table, int write,
 	err = proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
 	if (err || !write)
 		return err;
+	if (value == READ_ONCE(*knob))
+		return 0;
 	err = sk_reserve_tune(knob, value);
 	if (err)
 		pr_warn("net.core.%s stays %u: what %u takes cannot be set aside (%pe)\n",
@@ -634,10 +635,11 @@ static int __init sk_reserve_nodes_init(void)
 	enum sk_reserve_node node;
 	int err = 0;
 
-	for (node = 0; node < SK_RESERVE_NODES; node++)
+	for (node = 0; node < SK_RESERVE_NODES; node++) {
 		mem_reserve_init(&sk_reserve_nodes[node],
 				 sk_reserve_tree[node].name);
-	sk_reserve_node(NETWORK)->knob = "net.core.sock_reserve_scale";
+		sk_reserve_nodes[node].knob = sk_reserve_tree[node].knob;
+	}
 	for (node = SK_RESERVE_NETWORK + 1; node < SK_RESERVE_NODES && !err; node++)
 		err = mem_reserve_connect(&sk_reserve_nodes[node],
 					  &sk_reserve_nodes[sk_reserve_tree[node].parent]);
