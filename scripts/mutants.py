@@ -130,8 +130,8 @@ MUTANTS = {
     "new-cache-unnoticed": ("Filled", RESERVE, [
         ("\tif (list_empty(&mem_reserve_anys))\n\t\treturn;", "\tif (s)\n\t\treturn;")]),
     "adopted-without-replacement": ("Filled", RESERVE, [
-        ("\tif (blocks_claim(by_order, GFP_CLAIM_IDLE))\n\t\treturn false;",
-         "\tblocks_claim(by_order, GFP_CLAIM_IDLE);")]),
+        ("\tif (blocks_claim(item->res, by_order, GFP_CLAIM_IDLE))\n\t\treturn false;",
+         "\tblocks_claim(item->res, by_order, GFP_CLAIM_IDLE);")]),
     "adopted-in-need": ("Filled", RESERVE, [
         ("(!memory_is_plentiful() || !item_adopt(item))", "!item_adopt(item)")]),
     "never-adopted": ("Filled", RESERVE, [

@@ -761,6 +761,15 @@ static void sk_reserve_wish(struct sk_reserve_size *size)
 	spin_unlock(&sk_reserve_lock);
 }
 
+/* Promise no more than all on the list need. */
+static void sk_reserve_trim(void)
+{
+	struct sk_reserve_size size;
+
+	sk_reserve_wish(&size);
+	sk_reserve_shrink(&size);
+}
+
 static void sk_reserve_down(void)
 {
 	static const struct sk_reserve_size nothing;
@@ -924,7 +933,6 @@ EXPORT_SYMBOL_GPL(sk_reserve_join);
  */
 static void sk_reserve_resize_fn(struct work_struct *work)
 {
-	struct sk_reserve_size size;
 	static bool lacking;
 	int err;
 
@@ -946,8 +954,7 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 		return;
 	}
 	lacking = false;
-	sk_reserve_wish(&size);
-	sk_reserve_shrink(&size);
+	sk_reserve_trim();
 }
 
 /**
@@ -976,7 +983,6 @@ void sk_reserve_resize(void)
  */
 int sk_reserve_tune(unsigned int *knob, unsigned int value)
 {
-	struct sk_reserve_size size;
 	unsigned int old;
 	int err = 0;
 
@@ -992,8 +998,7 @@ int sk_reserve_tune(unsigned int *knob, unsigned int value)
 		WRITE_ONCE(*knob, old);
 		return err;
 	}
-	sk_reserve_wish(&size);
-	sk_reserve_shrink(&size);
+	sk_reserve_trim();
 	sk_reserve_resize();
 	return 0;
 }
