@@ -12,7 +12,7 @@ S ?=
 K ?= reserve
 SEED ?= 1
 SEEDS ?= 1
-# What 'make matrix' runs: names of cells, with * and ?, and for how long.
+# What 'make matrix' and 'make oom' run: names of cells, with * and ?, and for how long.
 CELLS ?=
 MINUTES ?=
 # The scenarios that 'make check' boots.
@@ -47,6 +47,8 @@ help:
 	@echo '  make matrix            both kernels over cards, traffic, pressure and faults;'
 	@echo '                         goes on where it was stopped (SEEDS=, CELLS="nic-*",'
 	@echo '                         MINUTES=)'
+	@echo '  make oom               the same over tests/swap-over-nbd/oom.toml: OOM killer,'
+	@echo '                         fork storms, locks, huge pages, memory that goes and comes'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make htmldocs          our documents by the make htmldocs of the kernel, no warning'
@@ -109,7 +111,7 @@ reserve-faults: kernel-debug
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh
 
-.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix demo check
+.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix oom demo check
 rig-selftest: kernel-reserve
 	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
@@ -129,9 +131,16 @@ scenario:
 	@scripts/kernel.sh $(K)
 	@$(RIG) run $(KERNEL_$(K)) --seed $(SEED) $(S)
 
+MATRIX_ARGS = --seeds $(SEEDS) $(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) \
+	$(if $(MINUTES),--minutes $(MINUTES))
+
 matrix: kernel-unmodified kernel-reserve
-	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) --seeds $(SEEDS) \
-		$(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) $(if $(MINUTES),--minutes $(MINUTES))
+	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) $(MATRIX_ARGS)
+
+oom: kernel-unmodified-full kernel-reserve-full
+	@$(RIG) matrix --cells tests/swap-over-nbd/oom.toml --out $(BUILD)/oom \
+		--kernel unmodified=$(BUILD)/kernels/unmodified-full \
+		--kernel reserve=$(BUILD)/kernels/reserve-full $(MATRIX_ARGS)
 
 demo:
 	@SEEDS=$(SEEDS) scripts/demo.sh

@@ -50,6 +50,7 @@ table() {
 	nbd-client		nbd-client		rig
 	nbdkit			nbdkit			rig
 	busybox			busybox-static		rig
+	stress-ng		stress-ng		rig
 	ip			iproute2		rig
 	gnuplot			gnuplot-nox		rig
 	rsvg-convert		librsvg2-bin		rig

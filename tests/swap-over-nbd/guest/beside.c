@@ -32,12 +32,12 @@
 #define CGROUP		"/sys/fs/cgroup"
 #define READER_PORT	7
 #define READER_MEMORY	(16UL << 20)
-#define MAX_CHILDREN	8
+#define MAX_CHILDREN	16
 
 static pid_t children[MAX_CHILDREN];
 static unsigned int count;
 
-static bool wanted(const char *list, const char *name)
+bool listed(const char *list, const char *name)
 {
 	size_t len = strlen(name);
 	const char *pos;
@@ -48,23 +48,31 @@ static bool wanted(const char *list, const char *name)
 	return false;
 }
 
-/* A child that ends with the work; one that is not locked may be swapped out. */
+/* No better off than others: it may be swapped out, and killed. */
+void beside_chance(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	munlockall();
+	put_file("/proc/self/oom_score_adj", "0");
+	setpriority(PRIO_PROCESS, 0, 0);
+}
+
+/* A child that ends with the work, and its own with it, which are in its group. */
 pid_t beside_fork(const char *name, bool locked)
 {
 	pid_t pid = fork();
 
 	if (pid > 0 && count < MAX_CHILDREN)
 		children[count++] = pid;
+	setpgid(pid, pid);
 	if (pid)
 		return pid;
-	prctl(PR_SET_NAME, name);
-	if (locked) {
-		survive();
+	if (!locked) {
+		beside_chance(name);
 		return 0;
 	}
-	munlockall();
-	put_file("/proc/self/oom_score_adj", "0");
-	setpriority(PRIO_PROCESS, 0, 0);
+	prctl(PR_SET_NAME, name);
+	survive();
 	return 0;
 }
 
@@ -165,12 +173,12 @@ static void pressure_start(void)
 		{ "cache", cache_run }, { "tmpfs", tmpfs_run }, { "slab", slab_run },
 	};
 
-	if (wanted(config.pressure, "tmpfs") && scratch_mount(TMPFS, "size=64m"))
+	if (listed(config.pressure, "tmpfs") && scratch_mount(TMPFS, "size=64m"))
 		die("mounting " TMPFS);
-	if (wanted(config.pressure, "slab") && scratch_mount(SLAB, "nr_inodes=0"))
+	if (listed(config.pressure, "slab") && scratch_mount(SLAB, "nr_inodes=0"))
 		die("mounting " SLAB);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (!wanted(config.pressure, kinds[i].name) ||
+		if (!listed(config.pressure, kinds[i].name) ||
 		    beside_fork(kinds[i].name, false))
 			continue;
 		kinds[i].run(mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
@@ -178,29 +186,47 @@ static void pressure_start(void)
 	}
 }
 
+/* A group below the root; the first one mounts the hierarchy. */
+void cgroup_make(const char *name, const char *max)
+{
+	char path[64], limit[96];
+
+	snprintf(path, sizeof(path), CGROUP "/%s", name);
+	snprintf(limit, sizeof(limit), "%s/memory.max", path);
+	if ((access(CGROUP "/cgroup.procs", F_OK) &&
+	     mount("none", CGROUP, "cgroup2", 0, NULL)) ||
+	    put_file(CGROUP "/cgroup.subtree_control", "+memory") ||
+	    mkdir(path, 0700) || put_file(limit, max))
+		die("a memory cgroup could not be made");
+}
+
+void cgroup_join(const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), CGROUP "/%s/cgroup.procs", name);
+	put_file(path, "0");
+}
+
 static void cgroup_start(void)
 {
-	if (!wanted(config.pressure, "memcg"))
-		return;
-	if (mount("none", CGROUP, "cgroup2", 0, NULL) ||
-	    put_file(CGROUP "/cgroup.subtree_control", "+memory") ||
-	    mkdir(CGROUP "/work", 0700) || put_file(CGROUP "/work/memory.max", "32M"))
-		die("a memory cgroup could not be made");
+	if (listed(config.pressure, "memcg"))
+		cgroup_make("work", "32M");
 }
 
 /* Called by a process of the workload, before it takes any memory. */
 void beside_join(void)
 {
-	if (wanted(config.pressure, "memcg"))
-		put_file(CGROUP "/work/cgroup.procs", "0");
+	if (listed(config.pressure, "memcg"))
+		cgroup_join("work");
 }
 
 /* -- the interface ---------------------------------------------------------- */
 
 static void disturb_run(void)
 {
-	bool neigh = wanted(config.disturb, "neigh"), mtu = wanted(config.disturb, "mtu");
-	bool plug = wanted(config.disturb, "plug");
+	bool neigh = listed(config.disturb, "neigh"), mtu = listed(config.disturb, "mtu");
+	bool plug = listed(config.disturb, "plug");
 	unsigned int turn;
 
 	for (turn = 1;; turn++) {
@@ -238,7 +264,7 @@ void beside_start(void)
 {
 	int listening = config.readers ? net_listen(READER_PORT, config.readers) : -1;
 
-	if (wanted(config.disturb, "threads"))
+	if (listed(config.disturb, "threads"))
 		threads_stop();
 	cgroup_start();
 	pressure_start();
@@ -247,6 +273,7 @@ void beside_start(void)
 	close(listening);
 	if (config.disturb[0] && !beside_fork("disturb", true))
 		disturb_run();
+	stress_start();
 }
 
 void beside_stop(void)
@@ -254,11 +281,14 @@ void beside_stop(void)
 	int status;
 
 	while (count--) {
-		kill(children[count], SIGKILL);
-		waitpid(children[count], &status, 0);
+		kill(-children[count], SIGKILL);
+		/* Those who lost their parent are init's. */
+		while (waitpid(-children[count], &status, 0) > 0)
+			;
 	}
+	stress_stop();
 	umount(TMPFS);
 	umount(SLAB);
-	if (config.mtu || wanted(config.disturb, "mtu"))
+	if (config.mtu || listed(config.disturb, "mtu"))
 		net_mtu("eth0", 1500);
 }

@@ -142,6 +142,7 @@ static void option(const char *name, const char *value)
 		{ "sysctl", sysctls, sizeof(sysctls) },
 		{ "kind", config.kind, sizeof(config.kind) },
 		{ "pressure", config.pressure, sizeof(config.pressure) },
+		{ "stress", config.stress, sizeof(config.stress) },
 		{ "disturb", config.disturb, sizeof(config.disturb) },
 	};
 	static const struct { const char *name; unsigned int *to; } numbers[] = {
@@ -482,10 +483,7 @@ static void workers_start(pid_t *pids)
 		if (pids[i])
 			continue;
 		snprintf(name, sizeof(name), "worker%u", i);
-		prctl(PR_SET_NAME, name);
-		munlockall();
-		put_file("/proc/self/oom_score_adj", "0");
-		setpriority(PRIO_PROCESS, 0, 0);
+		beside_chance(name);
 		beside_join();
 		_exit(work_run(i));
 	}
@@ -650,8 +648,11 @@ static void server(void)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	/* As the program of stress.c that only has to run. */
+	if (argc == 2 && !strcmp(argv[1], "beat"))
+		return 0;
 	if (getpid() != 1) {
 		fprintf(stderr, "init: this is process 1 of a guest of the rig\n");
 		return 1;

@@ -129,6 +129,9 @@ static void put_progress(void)
 		bad += shared->bad[i];
 	}
 	put(" pages=%llu bad=%llu", (unsigned long long)pages, (unsigned long long)bad);
+	if (config.stress[0])
+		put(" began=%llu beat=%llu", (unsigned long long)shared->began,
+		    (unsigned long long)shared->beat);
 }
 
 static void put_vmstat(int fd)

@@ -27,6 +27,7 @@ struct rig_config {
 	char force[16];		/* hang, panic, oom, corrupt: tests of the rig */
 	char kind[16];		/* of the passes: mixed, random or readwrite */
 	char pressure[64];	/* cache, tmpfs, slab, memcg: beside the work */
+	char stress[128];	/* pulse, hog, ...: rows of the table in stress.c */
 	char disturb[64];	/* neigh, mtu, plug: what happens to the interface meanwhile */
 	unsigned int procs;
 	unsigned int mb;
@@ -47,6 +48,8 @@ struct rig_shared {
 	volatile uint32_t rescan;	/* look for reserve nodes again */
 	uint32_t filled;		/* processes that have been through their memory once */
 	volatile uint64_t end;		/* ms, when their time is up */
+	volatile uint32_t busy;		/* kinds of stress that have an end: the work goes on */
+	volatile uint64_t beat, began;	/* ms: the last answer, and the question before it */
 };
 
 extern struct rig_config config;
@@ -87,6 +90,14 @@ void beside_start(void);
 void beside_stop(void);
 void beside_join(void);
 pid_t beside_fork(const char *name, bool locked);
+void beside_chance(const char *name);
+bool listed(const char *list, const char *name);
+void cgroup_make(const char *name, const char *max);
+void cgroup_join(const char *name);
+
+/* stress.c */
+void stress_start(void);
+void stress_stop(void);
 
 /* work.c */
 int work_run(unsigned int proc);

@@ -106,7 +106,7 @@ static void filled(void)
 
 static bool time_is_up(void)
 {
-	return !config.seconds || (shared->end && now_ms() >= shared->end);
+	return !config.seconds || (shared->end && now_ms() >= shared->end && !shared->busy);
 }
 
 /* One pass over all pages, or as much of it as there is time for. */

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 TASK = re.compile(r"task:(?P<name>.+?)\s+state:(?P<state>\S+)\s+stack:\s*\d+\s+pid:\s*(?P<pid>\d+)")
 FRAME = re.compile(r"^\s*(?:\[[^\]]*\]\s*)?(?P<guess>\? )?(?P<name>[A-Za-z_][\w.]*)\+0x[0-9a-f]+/")
 STAMP = re.compile(r"^\[\s*\d+\.\d+\]\s?")
+# What a kernel says when it is not well.
+TROUBLE = re.compile(r"WARNING: |\bBUG: |^BUG |kernel BUG at |Kernel panic|Oops: |UBSAN: |"
+                     r"general protection fault|INFO: (?:rcu|task|possible|suspicious)|"
+                     r"rcu: INFO: ")
 # How every sleep looks from above: not what anyone waits for.
 SLEEPERS = re.compile(r"^(__schedule|schedule\w*|wait_woken|io_schedule\w*|preempt_schedule\w*|"
                       r"__wait_for_common|wait_for_completion\w*|__pfx_\w+|schedule_timeout\w*)$")

@@ -129,12 +129,23 @@ def _add_program(archive: Archive, name: str, where: str) -> list[str]:
     return files
 
 
-def _client() -> Archive:
+def _with_client(*keep: str) -> Archive:
     archive = _base()
     files = _add_program(archive, "nbd-client", "/usr/sbin/nbd-client")
     # Deleted by init once the device is connected, busybox with it.
-    text = "\n".join([*files, "/bin/busybox", ""])
+    text = "\n".join([*(path for path in files if path not in keep), "/bin/busybox", ""])
     archive.file("rig/disposable", text.encode(), 0o644)
+    return archive
+
+
+def _client() -> Archive:
+    return _with_client()
+
+
+def _stress() -> Archive:
+    """Here a program is to run after that, and so its libraries stay."""
+    archive = _with_client(*libraries(tool("stress-ng")))
+    _add_program(archive, "stress-ng", "/usr/bin/stress-ng")
     return archive
 
 
@@ -179,7 +190,8 @@ def module_initramfs(target: Path, modules: list[Path], plan: list[str]) -> Path
     return target
 
 
-VARIANTS = {"client": _client, "local": _local, "server": _server, "empty": _empty}
+VARIANTS = {"client": _client, "local": _local, "stress": _stress, "server": _server,
+            "empty": _empty}
 
 
 def initramfs(variant: str) -> Path:

@@ -37,6 +37,7 @@ class Spec:
     flood: bool = False
     hotplug: bool = False
     netdev2: str = ""
+    dimm_mb: int = 0            # beside memory_mb, and removable
     disk_mb: int = 0            # of zeroes
     disk: Path | None = None    # or a file
     args: dict[str, str] = field(default_factory=dict)
@@ -124,7 +125,7 @@ class Machine:
         args = " ".join([ARGS, *(f"rig.{key}={value}" for key, value in spec.args.items()),
                          spec.append]).strip()
         argv = [tool("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-machine", "q35", "-m", str(spec.memory_mb),
+                "-no-reboot", "-machine", "q35", *self._memory(),
                 "-smp", str(spec.cpus), "-accel", spec.accel,
                 "-cpu", "host" if spec.accel == "kvm" else "max",
                 "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", args]
@@ -144,6 +145,14 @@ class Machine:
             argv += ["-blockdev", f"raw,node-name=disk,file.driver=file,file.filename={spec.disk}",
                      "-device", "virtio-blk-pci,drive=disk"]
         return argv + self._network()
+
+    def _memory(self) -> list[str]:
+        spec = self.spec
+        if not spec.dimm_mb:
+            return ["-m", str(spec.memory_mb)]
+        return ["-m", f"{spec.memory_mb},slots=1,maxmem={spec.memory_mb + 2 * spec.dimm_mb}M",
+                "-object", f"memory-backend-ram,id=memory,size={spec.dimm_mb}M",
+                "-device", "pc-dimm,id=dimm,memdev=memory"]
 
     def _chardev(self, name: str) -> list[str]:
         return ["-chardev", f"socket,id={name},path={self.path(name)}"]

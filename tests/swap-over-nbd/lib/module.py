@@ -19,10 +19,6 @@ STAMP = re.compile(r"^\[\s*\d+\.\d+\] ?")
 TOTALS = re.compile(r"^# Totals: pass:(\d+) fail:(\d+) skip:(\d+) total:(\d+)")
 SUITE = re.compile(r"^(ok|not ok) \d+ ")
 CONSOLE_LAG = 30    # seconds
-# What a kernel says when it is not well.
-TROUBLE = re.compile(r"WARNING: |\bBUG: |^BUG |kernel BUG at |Kernel panic|Oops: |UBSAN: |"
-                     r"general protection fault|INFO: (?:rcu|task|possible|suspicious)|"
-                     r"rcu: INFO: ")
 # KUnit is there but off in a configuration made from nothing; and it waits for a
 # test in a way that looks like a hung task: what hangs here runs into the time limit.
 APPEND = "kunit.enable=1 kunit.stats_enabled=2 sysctl.kernel.hung_task_timeout_secs=0"
@@ -207,7 +203,7 @@ class Load:
         self.offset = max(self.offset, end)
 
     def _line(self, line: str) -> None:
-        if not self.trouble and TROUBLE.search(line):
+        if not self.trouble and dump.TROUBLE.search(line):
             self.trouble = line.strip()
         if self.reason.startswith("not done after"):
             return      # that is in the dump

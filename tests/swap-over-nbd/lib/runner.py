@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import dump, guestfs
+from . import dump, guestfs, oom, stress
 from .errors import RigError
 from .machine import Machine, Spec, has_device
 from .outcome import TOLERANCE, Outcome, Series
@@ -81,6 +81,9 @@ class Run:
         self.forwarded = 0
         self.stuck_in_swap = False
         self.todo: list[tuple[float, Callable[[], None]]] = []
+        self.to_sleep = False
+        self.wrong: list[str] = []
+        self.tree = stress.Tree()
 
     # -- from start to end ----------------------------------------------------
 
@@ -140,7 +143,7 @@ class Run:
         if scenario.force:
             args["force"] = scenario.force
         for key, words in (("sysctl", scenario.sysctl), ("disturb", scenario.disturb),
-                           ("pressure", work.pressure)):
+                           ("pressure", work.pressure), ("stress", scenario.stress)):
             if words:
                 args[key] = ",".join(words)
         for key, value in (("seconds", work.seconds), ("mtu", scenario.mtu),
@@ -153,11 +156,10 @@ class Run:
         hotplug = any(fault.action == "unplug" for fault in scenario.faults)
         if hotplug:
             args |= SECOND
-        initrd = "local" if scenario.local else "client"
-        if scenario.force == "boot":
-            initrd = "empty"
+        initrd = "empty" if scenario.force == "boot" else scenario.initramfs
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
-                    memory_mb=scenario.memory_mb, cpus=scenario.cpus, accel=self.settings.accel,
+                    memory_mb=scenario.memory_mb, dimm_mb=scenario.dimm_mb,
+                    cpus=scenario.cpus, accel=self.settings.accel,
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
                     hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
                     disk_mb=DISK_MB if "cache" in work.pressure else 0,
@@ -197,6 +199,8 @@ class Run:
         out.received, out.frags = last.get("rx", 0), last.get("frags", 0)
         for key in ("swapin", "swapout", "pages", "bad"):
             setattr(out, key, max(getattr(out, key), last.get(key, 0)))
+        if self.machine and self.scenario.oom:
+            out.notes += oom.told(self.machine.console(), self.series.rows)
         if self.machine and out.verdict == "panic":
             out.reason = panic_line(self.machine.console()) or out.reason
         self.series.save(self.folder / "series.csv")
@@ -285,6 +289,17 @@ class Run:
     def _on_killed(self, rest: str) -> None:
         self.outcome.notes.append(f"killed: {rest}")
 
+    def _on_disk(self, _: str) -> None:
+        self.to_sleep = True
+
+    def _on_told(self, rest: str) -> None:
+        self.outcome.notes.append(f"stress: {rest}")
+
+    def _on_wrong(self, rest: str) -> None:
+        self.wrong.append(rest)
+        if len(self.wrong) <= stress.WRONG_SHOWN:
+            self.outcome.notes.append(f"wrong: {rest}")
+
     def _on_fail(self, rest: str) -> None:
         self.outcome.set("fail", rest)
         if self.series.last().get("oom"):
@@ -294,6 +309,7 @@ class Run:
     def _on_node(self, rest: str) -> None:
         node = dict(word.split("=", 1) for word in rest.split())
         self.outcome.peak(node["path"], int(node["peak"]), int(node["limit"]))
+        self.tree.take(node)
         # What a daemon's objects kept for good was adopted, and is nobody's promise any more.
         adopted = self.scenario.local and node["path"] in ("/", "/orphans")
         if node["when"] == "idle" and int(node["usage"]) and not adopted:
@@ -312,12 +328,14 @@ class Run:
         lost = out.before - out.after
         if out.bad:
             out.set("corrupt", f"{out.bad} pages did not hold what was written")
-        elif numbers["oom"]:
-            out.set("oom", f"the OOM killer killed {numbers['oom']} processes")
+        elif killed := self._wrong_kills(numbers["oom"]):
+            out.set("oom", killed)
         elif numbers["killed"]:
             out.set("fail", f"{numbers['killed']} processes of the workload died of a signal")
         elif numbers["tainted"]:
             out.set("fail", f"the kernel is tainted ({numbers['tainted']}): see the console log")
+        elif self.scenario.stress and (wrong := self._wrong_stress()):
+            out.set("fail", wrong)
         elif self.stuck_in_swap:
             out.set("fail", "nothing was swapped in any more after the flood")
         elif leaks:
@@ -327,6 +345,16 @@ class Run:
                             f"({TOLERANCE} are tolerated)")
         else:
             out.set("ok", "")
+
+    def _wrong_kills(self, count: int) -> str:
+        assert self.machine
+        return oom.wrong(self.scenario.oom, count, self.machine.console(), self.series.rows)
+
+    def _wrong_stress(self) -> str:
+        """Of what only stress is asked for: other runs are judged as they always were."""
+        assert self.machine
+        return next(iter([*self.wrong, *self.tree.wrong(),
+                          *stress.splats(self.machine.console())]), "")
 
     def _on_bye(self, _: str) -> None:
         raise Finished
@@ -346,7 +374,7 @@ class Run:
         if (self.scenario.fill_first and not self.begun_at and self.stage == "work"
                 and row.get("pages", 0) >= work.processes * work.mb * PAGES_PER_MB):
             self._begin()
-        if row.get("oom") and self.stage == "work":
+        if row.get("oom") and self.stage == "work" and not self.scenario.oom:
             self.outcome.set("oom", f"the OOM killer killed {row['oom']} processes")
             raise Finished
 
@@ -358,6 +386,9 @@ class Run:
                              + (panic_line(self.machine.console()) or self.machine.message()))
         elif reason == "guest-reset":
             self.outcome.set("panic", "the kernel reset the machine")
+        elif reason == "guest-shutdown" and self.to_sleep:
+            assert isinstance(self.server, HostServer)
+            self.outcome.set(*stress.suspended(self.server.export))
         else:
             self.outcome.set("fail", f"QEMU went away: {self.machine.message()}")
         raise Finished

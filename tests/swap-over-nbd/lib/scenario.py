@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import oom
 from .errors import RigError
 from .paths import SCENARIOS, SELFTESTS
 
@@ -15,6 +16,9 @@ ACTIONS = ("pause", "kill", "link", "unplug")
 # At random and in order by turns; at random; half read in order and half write at random
 KINDS = ("mixed", "random", "readwrite")
 PRESSURES = ("cache", "tmpfs", "slab", "memcg")
+# The table in guest/stress.c
+STRESSES = ("pulse", "hog", "memcg", "fork", "mlock", "huge", "blocks", "disk", "sysctl", "ng-vm",
+            "ng-memory")
 DISTURBANCES = ("neigh", "mtu", "plug", "threads")
 LOCALS = ("unix", "tcp")
 FRAMES = ("udp_open", "udp_closed", "frag4", "frag6", "syn_open", "syn_closed", "icmp", "arp",
@@ -107,6 +111,9 @@ class Scenario:
     persist: bool = False       # by nbd-client -persist, the ioctl interface
     local: str = ""             # of LOCALS: the server is in the guest itself, behind such a socket
     disturb: tuple[str, ...] = ()
+    stress: tuple[str, ...] = ()    # of STRESSES
+    oom: str = oom.NONE         # what the OOM killer must or may do
+    dimm_mb: int = 0            # memory that can be taken away again
     append: str = ""
     force: str = ""
     sysctl: tuple[str, ...] = ()
@@ -130,6 +137,13 @@ class Scenario:
         if self.local:
             wanted |= {"CONFIG_UNIX", "CONFIG_VIRTIO_BLK"}
         return sorted(wanted - kernel.options())
+
+    @property
+    def initramfs(self) -> str:
+        """The variant that has the programs it runs."""
+        if self.local:
+            return "local"
+        return "stress" if any(name.startswith("ng-") for name in self.stress) else "client"
 
 
 def _table(cls: type, values: dict[str, Any], where: str) -> Any:
@@ -168,6 +182,8 @@ def _check(scenario: Scenario, where: str) -> None:
         raise RigError(f"{where}: nic is one of {', '.join(NIC_OPTIONS)}, not '{scenario.nic}'")
     _check_words("pressure", scenario.workload.pressure, PRESSURES, where)
     _check_words("disturb", scenario.disturb, DISTURBANCES, where)
+    _check_words("stress", scenario.stress, STRESSES, where)
+    _check_words("oom", [scenario.oom], oom.KINDS, where)
     _check_words("workload kind", [scenario.workload.kind], KINDS, where)
     if scenario.local:
         _check_local(scenario, where)
@@ -196,7 +212,7 @@ def build(name: str, values: dict[str, Any], where: str) -> Scenario:
             values[key] = _table(cls, values[key], f"{where}: {key}")
     values["faults"] = tuple(_table(Fault, fault, f"{where}: faults")
                              for fault in values.get("faults", []))
-    for key in ("sysctl", "needs", "disturb"):
+    for key in ("sysctl", "needs", "disturb", "stress"):
         values[key] = tuple(values.get(key, []))
     scenario = _table(Scenario, values, where)
     _check(scenario, where)
