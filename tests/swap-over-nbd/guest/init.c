@@ -525,12 +525,13 @@ static void wait_for_host(const char *word)
 	}
 }
 
-static void force_panic(void)
+/* A crash, or the OOM killer while there is memory. */
+static void force_sysrq(void)
 {
-	if (config.force[0] != 'p')
+	if (config.force[0] != 'p' && config.force[0] != 'e')
 		return;
 	sleep(2);
-	put_file("/proc/sysrq-trigger", "c");
+	put_file("/proc/sysrq-trigger", config.force[0] == 'p' ? "c" : "f");
 }
 
 static unsigned int work(void)
@@ -543,7 +544,7 @@ static unsigned int work(void)
 	beside_start();
 	say("work");
 	workers_start(pids);
-	force_panic();
+	force_sysrq();
 	killed = workers_wait(pids);
 	say("workdone");
 	wait_for_host("quiet");

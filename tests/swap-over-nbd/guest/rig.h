@@ -24,7 +24,7 @@ struct rig_config {
 	char addr2[64];		/* of the second interface, if there is one */
 	char server2[64];	/* the same server, by way of that */
 	char port[16];
-	char force[16];		/* hang, panic, oom, corrupt: tests of the rig */
+	char force[16];		/* hang, panic, early, oom, corrupt: tests of the rig */
 	char kind[16];		/* of the passes: mixed, random or readwrite */
 	char pressure[64];	/* cache, tmpfs, slab, memcg: beside the work */
 	char stress[128];	/* pulse, hog, ...: rows of the table in stress.c */

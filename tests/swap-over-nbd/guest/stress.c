@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,29 +37,37 @@
 #define DISK_AFTER	5	/* seconds of stress */
 #define WRITERS		4
 #define WRITES		10000	/* of all writers */
+#define NR_KNOBS	3
 #define VALUES		32	/* of each knob */
 #define RESET_TRIES	60	/* twice a second */
 #define NG		"/usr/bin/stress-ng"
 #define NG_SECONDS	"2"	/* of each stressor */
 
 /* What is counted, in memory that all processes share. */
-#define COUNTERS(X) \
-	X(KILLED, "hogs killed") X(FORKS, "processes made") X(LOCKS, "locks of 16 MB") \
-	X(HUGE_MADE, "huge pages made") X(OFFLINE, "blocks taken offline") \
-	X(OFFLINE_NOT, "blocks kept online") X(DISK_NOT, "suspend to disk refused") \
-	X(ACCEPTED, "values accepted") X(REFUSED, "values refused") X(READ, "values read") \
-	X(BEATS, "answers") X(SLOWEST, "ms for the slowest answer") X(NG_DONE, "stress-ng ended")
+enum counter {
+	KILLED, FORKS, LOCKS, HUGE_MADE, OFFLINE, OFFLINE_NOT, ACCEPTED, REFUSED, READ, BEATS,
+	SLOWEST, NR_COUNTERS
+};
 
-#define COUNTER_ID(id, text)	id,
-#define COUNTER_TEXT(id, text)	text,
-enum counter { COUNTERS(COUNTER_ID) NR_COUNTERS };
-static const char * const counter_text[] = { COUNTERS(COUNTER_TEXT) };
+static const char * const counter_text[NR_COUNTERS] = {
+	[KILLED] = "hogs killed",
+	[FORKS] = "processes made",
+	[LOCKS] = "locks of 16 MB",
+	[HUGE_MADE] = "huge pages made",
+	[OFFLINE] = "times a block offline",
+	[OFFLINE_NOT] = "times a block kept online",
+	[ACCEPTED] = "writes accepted",
+	[REFUSED] = "writes refused",
+	[READ] = "values read",
+	[BEATS] = "answers",
+	[SLOWEST] = "ms for the slowest answer",
+};
 
 struct stress_shared {
 	uint64_t count[NR_COUNTERS];
 	/* Of a knob's value: how many are just writing it, and whether it was ever taken. */
-	uint32_t writing[3][VALUES];
-	uint32_t taken[3][VALUES];
+	uint32_t writing[NR_KNOBS][VALUES];
+	uint32_t taken[NR_KNOBS][VALUES];
 };
 
 static struct stress_shared *stress;
@@ -336,12 +345,10 @@ static void disk_run(const char *arg)
 	(void)arg;
 	sleep(DISK_AFTER);
 	say("disk");
-	if (put_file("/sys/power/disk", "shutdown") || put_file("/sys/power/state", "disk")) {
-		counted(DISK_NOT, 1);
+	if (put_file("/sys/power/disk", "shutdown") || put_file("/sys/power/state", "disk"))
 		say("told suspend to disk: %s", strerror(errno));
-	} else {
+	else
 		say("wrong suspend to disk: the machine is still on");
-	}
 	done();
 }
 
@@ -352,32 +359,31 @@ static const struct knob {
 	unsigned long min, max;	/* of what the kernel takes */
 	unsigned long top;	/* of what is not hopeless in a small guest */
 	unsigned long normal;
-} knobs[] = {
+} knobs[NR_KNOBS] = {
 	{ "/proc/sys/vm/reserve/max_percent", 1, 100, 100, 50 },
 	{ "/proc/sys/vm/reserve/daemon_kbytes", 0, 1 << 20, 8192, 0 },
 	{ "/proc/sys/net/core/sock_reserve_scale", 10, 1000, 300, 100 },
 };
 
-#define NR_KNOBS	(sizeof(knobs) / sizeof(knobs[0]))
-
 /* So that each can be told to have been taken there are not many; the first is as at boot. */
 static unsigned long knob_value(unsigned int nr, unsigned int i)
 {
 	const struct knob *knob = &knobs[nr];
+	unsigned long top = i == VALUES - 1 ? knob->max : knob->top;
 	uint64_t x = config.seed * 0x9e3779b97f4a7c15ULL + nr * VALUES + i;
 
 	if (!i)
 		return knob->normal;
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	return knob->min + (x >> 33) % ((i == VALUES - 1 ? knob->max : knob->top) - knob->min + 1);
+	return knob->min + (x >> 33) % (top - knob->min + 1);
 }
 
-/* Nothing that the kernel may take, but for one: of a list of numbers it takes none. */
+/* What must not change a value, though an empty line may be taken for no value at all. */
 static void nonsense(const struct knob *knob, unsigned int which, char *text, size_t size)
 {
 	static const char * const texts[] = {
-		"x", "-1", "-99999", "1x", "0x", "99999999999999999999999999", "\n", " ", "4294967346",
-		"18446744073709551666", "1.5", "50;", "\xff\xfe",
+		"x", "-1", "-99999", "1x", "0x", "99999999999999999999999999", "\n", " ",
+		"4294967346", "18446744073709551666", "1.5", "50;", "\xff\xfe",
 	};
 
 	switch (which % 4) {
@@ -476,6 +482,12 @@ static void sysctl_stop(void)
 
 /* -- stress-ng ---------------------------------------------------------------- */
 
+static void ng_prepare(const char *class)
+{
+	(void)class;
+	mkdir("/dev/shm", 01777);
+}
+
 /* Each stressor of a class after the other; that some cannot be had is no matter. */
 static void ng_run(const char *class)
 {
@@ -493,7 +505,6 @@ static void ng_run(const char *class)
 		say("wrong stress-ng ended with status %#x", status);
 	else
 		say("told stress-ng of class %s exited with %d", class, WEXITSTATUS(status));
-	counted(NG_DONE, 1);
 	done();
 }
 
@@ -516,8 +527,8 @@ static const struct kind {
 	{ "blocks", false, blocks_run, NULL, NULL, blocks_stop },
 	{ "disk", true, disk_run, NULL, NULL, NULL },
 	{ "sysctl", true, sysctl_run, NULL, NULL, sysctl_stop },
-	{ "ng-vm", true, ng_run, "vm", NULL, NULL },
-	{ "ng-memory", true, ng_run, "memory", NULL, NULL },
+	{ "ng-vm", true, ng_run, "vm", ng_prepare, NULL },
+	{ "ng-memory", true, ng_run, "memory", ng_prepare, NULL },
 };
 
 #define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))

@@ -47,6 +47,11 @@ def _names_waits(result: dict) -> str:
     return "" if result["memory"] else "the report has no memory"
 
 
+def _names_early(result: dict) -> str:
+    """For its own sake, and not because of who happened to be killed."""
+    return "" if "of swap free" in result["reason"] else "the reason is not that swap was free"
+
+
 def _module(name: str, how: str, sentence: str, *args: str, status: int = 1) -> Case:
     return Case(f"module-{name}", [MODULE, "--param", f"how={how}", *args], sentence,
                 status=status, verb="module")
@@ -115,6 +120,9 @@ def _cases(port: int) -> list[Case]:
         Case("stuck", ["self-stuck"], "no page moved for", "hang"),
         Case("panic", ["self-panic"], "Kernel panic", "panic"),
         Case("oom", ["self-oom"], "the OOM killer killed", "oom"),
+        Case("oom-none", ["self-oom-none"], "the OOM killer did not come", "oom"),
+        Case("oom-early", ["self-oom-early"], "kB of swap free", "oom", check=_names_early),
+        Case("stress-typo", ["self-stress-typo"], "stress is one of pulse, hog,", status=2),
         Case("corrupt", ["self-corrupt"], "1 pages did not hold what was written", "corrupt"),
         Case("boot", ["self-boot"], "the kernel ended before its init", "boot"),
         Case("dead-server", ["self-dead"], "nbd-client could not connect to the server", "fail"),
