@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -497,6 +498,9 @@ static void ng_run(const char *class)
 	pid_t pid = fork();
 
 	if (!pid) {
+		/* It would have others killed in its place, and may not go below this now. */
+		put_file("/proc/self/oom_score_adj", "500");
+		prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
 		execv(argv[0], argv);
 		_exit(127);
 	}

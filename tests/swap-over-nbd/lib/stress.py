@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from .dump import TROUBLE
+from .dump import STAMP, TROUBLE
 
 WRONG_SHOWN = 5
 PAGE = 4096
@@ -48,8 +48,8 @@ def unbalanced(when: str, nodes: dict[str, dict[str, str]]) -> list[str]:
 
 def splats(console: str) -> list[str]:
     """Reports that leave no taint, as those of lockdep, among them."""
-    return [f"the kernel reported: {line.partition('] ')[2]}" for line in console.splitlines()
-            if TROUBLE.search(line)][:1]
+    return [f"the kernel reported: {STAMP.sub('', line)}" for line in console.splitlines()
+            if STAMP.match(line) and TROUBLE.search(line)][:1]
 
 
 def suspended(export: Path) -> tuple[str, str]:
