@@ -187,16 +187,16 @@ static void pressure_start(void)
 }
 
 /* A group below the root; the first one mounts the hierarchy. */
-void cgroup_make(const char *name, const char *max)
+void cgroup_make(const char *name, const char *file, const char *value)
 {
 	char path[64], limit[96];
 
 	snprintf(path, sizeof(path), CGROUP "/%s", name);
-	snprintf(limit, sizeof(limit), "%s/memory.max", path);
+	snprintf(limit, sizeof(limit), "%s/%s", path, file);
 	if ((access(CGROUP "/cgroup.procs", F_OK) &&
 	     mount("none", CGROUP, "cgroup2", 0, NULL)) ||
 	    put_file(CGROUP "/cgroup.subtree_control", "+memory") ||
-	    mkdir(path, 0700) || put_file(limit, max))
+	    mkdir(path, 0700) || put_file(limit, value))
 		die("a memory cgroup could not be made");
 }
 
@@ -211,13 +211,15 @@ void cgroup_join(const char *name)
 static void cgroup_start(void)
 {
 	if (listed(config.pressure, "memcg"))
-		cgroup_make("work", "32M");
+		cgroup_make("work", "memory.max", "32M");
+	else if (listed(config.pressure, "high"))
+		cgroup_make("work", "memory.high", "32M");
 }
 
 /* Called by a process of the workload, before it takes any memory. */
 void beside_join(void)
 {
-	if (listed(config.pressure, "memcg"))
+	if (listed(config.pressure, "memcg") || listed(config.pressure, "high"))
 		cgroup_join("work");
 }
 

@@ -26,7 +26,7 @@ struct rig_config {
 	char port[16];
 	char force[16];		/* hang, panic, early, oom, corrupt: tests of the rig */
 	char kind[16];		/* of the passes: mixed, random or readwrite */
-	char pressure[64];	/* cache, tmpfs, slab, memcg: beside the work */
+	char pressure[64];	/* cache, tmpfs, slab, memcg, high: beside the work */
 	char stress[128];	/* pulse, hog, ...: rows of the table in stress.c */
 	char disturb[64];	/* neigh, mtu, plug: what happens to the interface meanwhile */
 	unsigned int procs;
@@ -92,7 +92,7 @@ void beside_join(void);
 pid_t beside_fork(const char *name, bool locked);
 void beside_chance(const char *name);
 bool listed(const char *list, const char *name);
-void cgroup_make(const char *name, const char *max);
+void cgroup_make(const char *name, const char *file, const char *value);
 void cgroup_join(const char *name);
 
 /* stress.c */

@@ -185,7 +185,7 @@ static void hog_prepare(const char *group)
 {
 	if (!group)
 		return;
-	cgroup_make(group, "16M");
+	cgroup_make(group, "memory.max", "16M");
 	if (put_file("/sys/fs/cgroup/" HOG_GROUP "/memory.swap.max", "8M"))
 		die("a limit to a group's swap");
 }

@@ -15,7 +15,7 @@ VERDICTS = ("ok", "hang", "oom", "corrupt", "panic", "boot", "leak", "fail", "sk
 ACTIONS = ("pause", "kill", "link", "unplug")
 # At random and in order by turns; at random; half read in order and half write at random
 KINDS = ("mixed", "random", "readwrite")
-PRESSURES = ("cache", "tmpfs", "slab", "memcg")
+PRESSURES = ("cache", "tmpfs", "slab", "memcg", "high")
 # The table in guest/stress.c
 STRESSES = ("pulse", "hog", "memcg", "fork", "mlock", "huge", "blocks", "disk", "sysctl", "ng-vm",
             "ng-memory")
