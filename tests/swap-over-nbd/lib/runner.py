@@ -199,7 +199,7 @@ class Run:
         out.received, out.frags = last.get("rx", 0), last.get("frags", 0)
         for key in ("swapin", "swapout", "pages", "bad"):
             setattr(out, key, max(getattr(out, key), last.get(key, 0)))
-        if self.machine and self.scenario.oom:
+        if self.machine and self.scenario.stress:
             out.notes += oom.told(self.machine.console(), self.series.rows)
         if self.machine and out.verdict == "panic":
             out.reason = panic_line(self.machine.console()) or out.reason
