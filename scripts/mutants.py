@@ -46,6 +46,13 @@ MUTANTS = {
     "bytes-not-charged": ("Strict", RESERVE, [
         ("\tif (own && !count_has_room(own, nr * item->weight))\n"
          "\t\treturn count_refuse(res, own, nr * item->weight);\n", "")]),
+    "free-pages-uncounted": ("Balanced", ALLOC, [
+        ("\tif (is_migrate_reserve(migratetype))\n\t\t__mod_zone_page_state(zone, NR_FREE_RESERVE_PAGES",
+         "\tif (0)\n\t\t__mod_zone_page_state(zone, NR_FREE_RESERVE_PAGES")]),
+    "blocks-uncounted": ("Balanced", RESERVE, [
+        ("\t\t\t    sign * (long)pageblock_nr_pages);", "\t\t\t    0);")]),
+    "draws-uncounted": ("Balanced", RESERVE, [
+        ("\tcount_vm_events(RESERVE_DRAW, 1UL << item->order);\n", "")]),
     "no-ceiling": ("Strict", RESERVE, [
         ("\tif (blocks_exceed(res, want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
     "pool-shrunk-below-usage": ("Strict", RESERVE, [
