@@ -12,7 +12,8 @@ S ?=
 K ?= reserve
 SEED ?= 1
 SEEDS ?= 1
-# What 'make matrix' and 'make oom' run: names of cells, with * and ?, and for how long.
+# What 'make matrix', 'make oom' and 'make transports' run: names of cells, with * and ?,
+# and for how long.
 CELLS ?=
 MINUTES ?=
 # The scenarios that 'make check' boots.
@@ -27,6 +28,10 @@ endif
 
 KERNEL_unmodified := --kernel unmodified=$(BUILD)/kernels/unmodified
 KERNEL_reserve := --kernel reserve=$(BUILD)/kernels/reserve
+KERNELS_full := --kernel unmodified=$(BUILD)/kernels/unmodified-full \
+	--kernel reserve=$(BUILD)/kernels/reserve-full
+TABLE_ARGS = --seeds $(SEEDS) $(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) \
+	$(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: help
 help:
@@ -49,6 +54,8 @@ help:
 	@echo '                         MINUTES=)'
 	@echo '  make oom               the same over tests/swap-over-nbd/oom.toml: OOM killer,'
 	@echo '                         fork storms, locks, huge pages, memory that goes and comes'
+	@echo '  make transports        the same over what can be swapped to: NVMe/TCP, iSCSI,'
+	@echo '                         NFS, WireGuard, RAID1, with kernels of configs/full.config'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make htmldocs          our documents by the make htmldocs of the kernel, no warning'
@@ -111,7 +118,7 @@ reserve-faults: kernel-debug
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh
 
-.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix oom demo check
+.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix oom transports demo check
 rig-selftest: kernel-reserve
 	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
@@ -131,16 +138,12 @@ scenario:
 	@scripts/kernel.sh $(K)
 	@$(RIG) run $(KERNEL_$(K)) --seed $(SEED) $(S)
 
-MATRIX_ARGS = --seeds $(SEEDS) $(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) \
-	$(if $(MINUTES),--minutes $(MINUTES))
-
 matrix: kernel-unmodified kernel-reserve
-	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) $(MATRIX_ARGS)
+	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) $(TABLE_ARGS)
 
-oom: kernel-unmodified-full kernel-reserve-full
-	@$(RIG) matrix --cells tests/swap-over-nbd/oom.toml --out $(BUILD)/oom \
-		--kernel unmodified=$(BUILD)/kernels/unmodified-full \
-		--kernel reserve=$(BUILD)/kernels/reserve-full $(MATRIX_ARGS)
+oom transports: kernel-unmodified-full kernel-reserve-full
+	@$(RIG) matrix $(KERNELS_full) $(TABLE_ARGS) --cells tests/swap-over-nbd/$@.toml \
+		--out $(BUILD)/$@
 
 demo:
 	@SEEDS=$(SEEDS) scripts/demo.sh

@@ -51,6 +51,9 @@ table() {
 	nbdkit			nbdkit			rig
 	busybox			busybox-static		rig
 	stress-ng		stress-ng		rig
+	iscsid			open-iscsi		rig
+	tgtd			tgt			rig
+	wg			wireguard-tools		rig
 	ip			iproute2		rig
 	gnuplot			gnuplot-nox		rig
 	rsvg-convert		librsvg2-bin		rig

@@ -29,15 +29,14 @@
 #include "rig.h"
 
 #define KLOG_READ_ALL	3	/* SYSLOG_ACTION_READ_ALL, for which libc has no name */
-#define NBD		"/dev/nbd0"
-#define NBD_PID		"/sys/block/nbd0/pid"	/* while it is connected */
-#define PERSIST_TRIES	300	/* ten times a second */
+#define SETUP		"/rig/setup"	/* what a network needs beside the card */
 #define DISCARD_PORT	9
 #define LISTEN_PORT	13
 #define LISTEN_BACKLOG	4096
 #define READ_SIZE	(64 * 1024)
 #define READ_TOTAL	(8 * 1024 * 1024)
 #define DRAIN_TRIES	80	/* twice a second: fragments live for 30 s */
+#define TURNS		4
 #define SETTLE_TRIES	45	/* once a second */
 #define SETTLE_SLACK	512	/* pages not waited for; the host states what it tolerates */
 #define SETTLE_SOON	3	/* tries until less will do: */
@@ -45,13 +44,13 @@
 
 struct rig_config config = {
 	.role = "client", .addr = "10.0.2.15", .server = "10.0.2.2", .port = "10809",
+	.transport = "nbd",
 	.procs = 8, .mb = 32, .passes = 2, .seed = 1,
 };
 struct rig_shared *shared;
 
 static int signal_fd = -1;
-static int genl_fd = -1;
-static pid_t persisting;
+static const struct transport *transport;
 static char sysctls[512];
 static char read_buffer[READ_SIZE] __attribute__((aligned(4096)));
 
@@ -144,6 +143,7 @@ static void option(const char *name, const char *value)
 		{ "pressure", config.pressure, sizeof(config.pressure) },
 		{ "stress", config.stress, sizeof(config.stress) },
 		{ "disturb", config.disturb, sizeof(config.disturb) },
+		{ "transport", config.transport, sizeof(config.transport) },
 	};
 	static const struct { const char *name; unsigned int *to; } numbers[] = {
 		{ "procs", &config.procs },
@@ -155,6 +155,7 @@ static void option(const char *name, const char *value)
 		{ "reconnect", &config.reconnect },
 		{ "persist", &config.persist },
 		{ "local", &config.local },
+		{ "connections", &config.connections },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -234,7 +235,7 @@ static void console(void)
 		close(fd);
 }
 
-static int run(char *const argv[])
+int run(char *const argv[])
 {
 	int status;
 	pid_t pid = fork();
@@ -249,7 +250,7 @@ static int run(char *const argv[])
 }
 
 /* The kernel's own sentence with @words, if it has one, after a colon. */
-static const char *kernel_says(const char *words)
+const char *kernel_says(const char *words)
 {
 	static char log[1 << 16], text[256];
 	int len = klogctl(KLOG_READ_ALL, log, sizeof(log) - 1);
@@ -263,67 +264,6 @@ static const char *kernel_says(const char *words)
 	line[strcspn(line, "\n")] = '\0';
 	snprintf(text, sizeof(text), ": %s", line);
 	return text;
-}
-
-/* By ioctl the client is there for as long as the connection; it is waited for. */
-static int persist(char *const argv[])
-{
-	int i;
-
-	persisting = fork();
-	if (!persisting) {
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	for (i = 0; i < PERSIST_TRIES && access(NBD_PID, F_OK); i++)
-		usleep(100 * 1000);
-	return i == PERSIST_TRIES;
-}
-
-/* Whether it has given up, which it does by itself alone. */
-static bool persist_over(int how)
-{
-	if (persisting <= 0 || waitpid(persisting, NULL, how) != persisting)
-		return false;
-	persisting = 0;
-	return true;
-}
-
-/*
- * No -timeout: a request on a slow server is waited for, and the connection
- * never given up. With netlink the client is done when the kernel has the socket.
- */
-static void connect_nbd(void)
-{
-	char *argv[] = { "/usr/sbin/nbd-client", "-N", "swap", config.server, config.port,
-			 NBD, "-b", "4096", "-swap", config.persist ? "-nonetlink" : NULL,
-			 "-nofork", "-persist", NULL };
-
-	if (config.local)
-		local_start();
-	errno = 0;
-	if (config.reconnect || config.local) {
-		if (nbd_connect(genl_fd, 0))
-			die("the server could not be connected to%s",
-			    kernel_says("sock_reserve: "));
-	} else if (config.persist ? persist(argv) : run(argv)) {
-		die("nbd-client could not connect to the server%s",
-		    kernel_says("sock_reserve: "));
-	}
-	shared->rescan++;
-}
-
-static void disconnect_nbd(void)
-{
-	int ret = nbd_disconnect(genl_fd, 0);
-
-	nbd_forget();
-	if (ret)
-		die("disconnecting " NBD " returned %d", ret);
-	persist_over(0);
-	if (config.local)
-		local_stop();
-	shared->rescan++;
 }
 
 /* The client and its libraries would cost a tenth of the guest's memory. */
@@ -341,17 +281,31 @@ static void remove_disposable(void)
 	fclose(list);
 }
 
+static void connect_swap(void)
+{
+	errno = 0;
+	transport->connect();
+	shared->rescan++;
+}
+
+static void disconnect_swap(void)
+{
+	errno = 0;
+	transport->disconnect();
+	shared->rescan++;
+}
+
 static void swap_start(void)
 {
-	char *argv[] = { "/bin/busybox", "mkswap", NBD, NULL };
+	char *argv[] = { "/bin/busybox", "mkswap", (char *)transport->swap, NULL };
 
 	if (run(argv))
-		die("mkswap " NBD);
+		die("mkswap %s", transport->swap);
 	remove_disposable();
 	if (config.force[0] == 'o')
 		return;		/* nowhere to swap to: the OOM killer comes */
-	if (swapon(NBD, 0))
-		die("swapon " NBD);
+	if (swapon(transport->swap, 0))
+		die("swapon %s%s", transport->swap, kernel_says("sock_reserve: "));
 }
 
 /* Free pages, counting what the root file system holds as free. */
@@ -385,7 +339,7 @@ static unsigned long pages_settle(unsigned long before)
 /* Bypasses the page cache, so that every packet comes in through the NIC. */
 static int read_device(void)
 {
-	int fd = open(NBD, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	int fd = open(transport->swap, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	size_t total;
 
 	if (fd < 0)
@@ -434,7 +388,7 @@ static void drain(struct nodes *nodes)
 
 	for (i = 0; i < DRAIN_TRIES; i++) {
 		if (read_device())
-			die("reading " NBD);
+			die("reading %s", transport->swap);
 		if (nodes_idle(nodes))
 			break;
 		usleep(500 * 1000);
@@ -442,8 +396,16 @@ static void drain(struct nodes *nodes)
 	say_nodes("idle", nodes);
 }
 
-/* With a server in this guest, its own memory as well and its page cache; both are gone now. */
-static void drain_local(struct nodes *nodes)
+/* As drain(), while what a daemon has of the reserve is still its own. */
+static void turn_over(void)
+{
+	for (int i = 0; i < TURNS; i++)
+		if (read_device())
+			die("reading %s", transport->swap);
+}
+
+/* With a daemon in this guest, its own memory as well and its page cache; both are gone now. */
+static void drain_daemon(struct nodes *nodes)
 {
 	int i;
 
@@ -539,8 +501,8 @@ static unsigned int work(void)
 	pid_t pids[RIG_MAX_PROCS];
 	unsigned int killed;
 
-	if (config.reconnect && !beside_fork("nbd", true))
-		nbd_keep(genl_fd, 0);
+	if (transport->keep && config.reconnect && !beside_fork(transport->name, true))
+		transport->keep();
 	beside_start();
 	say("work");
 	workers_start(pids);
@@ -548,10 +510,8 @@ static unsigned int work(void)
 	killed = workers_wait(pids);
 	say("workdone");
 	wait_for_host("quiet");
-	if (persist_over(WNOHANG)) {
-		errno = 0;
-		die("nbd-client -persist has ended by itself");
-	}
+	if (transport->check)
+		transport->check();
 	beside_stop();
 	return killed;
 }
@@ -582,24 +542,29 @@ static void client(void)
 	unsigned long before;
 	unsigned int killed;
 	int unread, listening;
+	char *setup[] = { "/bin/busybox", "sh", SETUP, NULL };
 
 	if (net_up("eth0", config.addr))
 		die("eth0 could not be brought up");
 	if (config.addr2[0] && net_up("eth1", config.addr2))
 		die("eth1 could not be brought up");
-	genl_fd = nbd_genl_open();
-	if (genl_fd < 0)
-		die("no NBD netlink family");
+	if (!access(SETUP, F_OK) && run(setup))
+		die(SETUP);
+	transport = transport_find(config.transport);
+	if (transport->start)
+		transport->start();
 	/* Once for nothing: what a first use allocates for good is not a leak. */
-	connect_nbd();
-	disconnect_nbd();
+	connect_swap();
+	disconnect_swap();
 	before = pages_free();
 	say("connecting");
-	connect_nbd();
+	connect_swap();
 	nodes_scan(&nodes);
 	nodes_read(&nodes);
 	say_nodes("connected", &nodes);
 	swap_start();
+	if (transport->by_swapon)
+		nodes_scan(&nodes);
 	say("swap");
 	unread = net_open_unread(DISCARD_PORT);
 	listening = net_listen(LISTEN_PORT, LISTEN_BACKLOG);
@@ -608,18 +573,22 @@ static void client(void)
 	killed = work();
 	nodes_read(&nodes);
 	say_nodes("worked", &nodes);
-	if (config.force[0] != 'o' && swapoff(NBD))
+	if (config.force[0] != 'o' && swapoff(transport->swap))
 		die("swapoff");
 	say("swapoff");
 	close(unread);
 	close(listening);
-	if (!config.local)
+	if (transport->by_swapon)
+		nodes_scan(&nodes);
+	if (transport->has_daemon)
+		turn_over();
+	else if (!config.local)
 		drain(&nodes);
-	disconnect_nbd();
+	disconnect_swap();
 	say("disconnected");
 	nodes_scan(&nodes);
-	if (config.local)
-		drain_local(&nodes);
+	if (config.local || transport->has_daemon)
+		drain_daemon(&nodes);
 	nodes_read(&nodes);
 	say_nodes("disconnected", &nodes);
 	result(killed, before, pages_settle(before));

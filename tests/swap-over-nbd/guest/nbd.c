@@ -13,6 +13,8 @@
 #include <linux/nbd-netlink.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,9 +27,9 @@
 #define NBD_OPT_EXPORT	1
 #define NBD_CLIENT	3	/* fixed newstyle, no zeroes */
 #define EXPORT		"swap"
+#define MAX_SOCKS	4
 #define BLOCK		4096
 #define DEAD_SECONDS	600	/* how long requests wait for another connection */
-#define PATH_SECONDS	5	/* how long for an answer, before the other one is used */
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER	57
@@ -140,16 +142,25 @@ static bool take(int sock, void *data, size_t size)
 	return recv(sock, data, size, MSG_WAITALL) == (ssize_t)size;
 }
 
-/* The connections, which the kernel has as well; the second goes another way. */
-static int socks[2] = { -1, -1 };
+/* The connections, which the kernel has as well; with two cards, one over each. */
+static int socks[MAX_SOCKS] = { [0 ... MAX_SOCKS - 1] = -1 };
 
 static int paths(void)
 {
-	return config.server2[0] ? 2 : 1;
+	if (config.server2[0])
+		return 2;
+	if (!config.connections)
+		return 1;
+	return config.connections < MAX_SOCKS ? config.connections : MAX_SOCKS;
 }
 
-/* A new connection with the export chosen, or -1. */
-static int nbd_open(int path, struct export *export)
+static const char *path_addr(int path)
+{
+	return path && config.server2[0] ? config.server2 : config.server;
+}
+
+/* A new connection with the export chosen, or -1; each device has a port of its own. */
+static int nbd_open(int path, unsigned int index, struct export *export)
 {
 	struct {
 		uint64_t greeting, option;
@@ -164,8 +175,11 @@ static int nbd_open(int path, struct export *export)
 		.flags = htonl(NBD_CLIENT), .magic = htobe64(NBD_OPTION),
 		.option = htonl(NBD_OPT_EXPORT), .len = htonl(sizeof(EXPORT) - 1),
 	};
-	int sock = net_connect(path ? config.server2 : config.server, config.port);
+	char port[16];
+	int sock;
 
+	snprintf(port, sizeof(port), "%lu", strtoul(config.port, NULL, 10) + index);
+	sock = net_connect(path_addr(path), port);
 	if (sock < 0)
 		return -1;
 	memcpy(want.name, EXPORT, sizeof(want.name));
@@ -188,7 +202,7 @@ static void message_sockets(struct message *msg, const int *from, int count)
 	struct {
 		struct nlattr item, fd;
 		uint32_t value;
-	} list[2];
+	} list[MAX_SOCKS];
 
 	for (int i = 0; i < count; i++) {
 		list[i].item.nla_len = sizeof(list[i]);
@@ -202,20 +216,24 @@ static void message_sockets(struct message *msg, const int *from, int count)
 
 void nbd_forget(void)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < MAX_SOCKS; i++) {
 		close(socks[i]);
 		socks[i] = -1;
 	}
 }
 
-int nbd_connect(int fd, unsigned int index)
+/*
+ * Only where there is another way is it of use to give one up: after @patience
+ * seconds without an answer, or never.
+ */
+int nbd_connect(int fd, unsigned int index, unsigned int patience)
 {
 	uint32_t value = index;
 	struct export export;
 	struct message msg;
 
 	for (int i = 0; i < paths(); i++) {
-		socks[i] = nbd_open(i, &export);
+		socks[i] = nbd_open(i, index, &export);
 		if (socks[i] < 0)
 			return -1;
 	}
@@ -227,9 +245,8 @@ int nbd_connect(int fd, unsigned int index)
 	/* Only where somebody looks after it does a lost connection come back. */
 	if (config.reconnect)
 		message_number(&msg, NBD_ATTR_DEAD_CONN_TIMEOUT, DEAD_SECONDS);
-	/* Only where there is another way is it of use to give one up. */
-	if (paths() > 1)
-		message_number(&msg, NBD_ATTR_TIMEOUT, PATH_SECONDS);
+	if (patience)
+		message_number(&msg, NBD_ATTR_TIMEOUT, patience);
 	message_sockets(&msg, socks, paths());
 	return message_talk(fd, &msg);
 }
@@ -248,14 +265,16 @@ static int nbd_again(int fd, unsigned int index, int sock)
 /* Which of the connections has ended, whoever it was that ended it. */
 static int wait_for_end(void)
 {
-	struct pollfd pfds[2] = {
-		{ .fd = socks[0], .events = POLLRDHUP },
-		{ .fd = socks[1], .events = POLLRDHUP },
-	};
+	struct pollfd pfds[MAX_SOCKS];
+	int i;
 
+	for (i = 0; i < paths(); i++)
+		pfds[i] = (struct pollfd) { .fd = socks[i], .events = POLLRDHUP };
 	while (poll(pfds, paths(), -1) <= 0)
 		;
-	return pfds[0].revents ? 0 : 1;
+	for (i = 0; i < paths() - 1 && !pfds[i].revents; i++)
+		;
+	return i;
 }
 
 /*
@@ -271,7 +290,7 @@ void nbd_keep(int fd, unsigned int index)
 	for (;;) {
 		path = wait_for_end();
 		close(socks[path]);
-		while ((socks[path] = nbd_open(path, &export)) < 0)
+		while ((socks[path] = nbd_open(path, index, &export)) < 0)
 			usleep(500 * 1000);
 		/* Refused until the kernel has seen the end of the old one. */
 		while (nbd_again(fd, index, socks[path]))

@@ -28,6 +28,7 @@ struct rig_config {
 	char kind[16];		/* of the passes: mixed, random or readwrite */
 	char pressure[64];	/* cache, tmpfs, slab, memcg, high: beside the work */
 	char stress[128];	/* pulse, hog, ...: rows of the table in stress.c */
+	char transport[16];	/* nbd, nvme, iscsi, nfs, raid or paths */
 	char disturb[64];	/* neigh, mtu, plug: what happens to the interface meanwhile */
 	unsigned int procs;
 	unsigned int mb;
@@ -38,6 +39,7 @@ struct rig_config {
 	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
 	unsigned int persist;	/* nbd-client stays, and is to connect again */
 	unsigned int local;	/* the server is in this guest, and we are the NBD client */
+	unsigned int connections;	/* by the rig's own NBD client; the ports of NVMe */
 	uint64_t seed;
 };
 
@@ -61,6 +63,8 @@ void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void survive(void);
 int put_file(const char *path, const char *text);
 unsigned long now_ms(void);
+int run(char *const argv[]);
+const char *kernel_says(const char *words);
 
 /* ports.c */
 int port_open(const char *name);
@@ -74,10 +78,28 @@ int net_open_unread(int port);
 int net_listen(int port, int backlog);
 int net_connect(const char *addr, const char *port);
 
+/* swap.c */
+struct transport {
+	const char *name;
+	const char *swap;		/* what is swapped to, once it is connected */
+	void (*start)(void);		/* once, before all else */
+	void (*connect)(void);		/* these two come back, or die() */
+	void (*disconnect)(void);
+	void (*keep)(void);		/* in a process of its own that looks after it */
+	void (*check)(void);		/* after the work, is what should be there still there? */
+	bool by_swapon;			/* it is swapon that connects the reserve */
+	bool has_daemon;		/* in this guest, until disconnected */
+};
+
+extern const struct transport transport_nvme, transport_iscsi, transport_nfs,
+			      transport_raid, transport_paths;
+const struct transport *transport_find(const char *name);
+int wait_for_path(const char *path, bool there);
+
 /* nbd.c */
 int nbd_genl_open(void);
 int nbd_disconnect(int fd, unsigned int index);
-int nbd_connect(int fd, unsigned int index);
+int nbd_connect(int fd, unsigned int index, unsigned int patience);
 void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
 void nbd_forget(void);
 

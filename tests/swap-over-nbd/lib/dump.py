@@ -21,6 +21,7 @@ LANDMARKS = re.compile(r"^(nbd_\w+|sock_xmit|__sock_xmit|try_to_free_pages|shrin
                        r"do_swap_page|swap_writepage|bio_alloc_bioset|mempool_alloc\w*|"
                        r"throttle_direct_reclaim|synchronize_srcu|blk_mq_\w*(?:timeout|get_tag)\w*|"
                        r"blk_mq_get_tag|folio_wait_\w+|__folio_lock\w*|swapin_readahead|"
+                       r"iscsi_\w+|nvme_tcp_\w+|xs_tcp_\w+|rpc_\w+|nfs4?_\w+|wg_\w+|raid1_\w+|md_\w+|"
                        r"kthreadd|kswapd|tcp_sendmsg\w*|sk_stream_wait_memory|copy_process)$")
 
 

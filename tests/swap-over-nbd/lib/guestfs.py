@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's programs and its initramfs: the same bytes from the same input."""
 
+import base64
 import gzip
 import os
 import re
 import subprocess
 import threading
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from .errors import RigError
@@ -15,6 +16,16 @@ from .procs import tool
 
 CFLAGS = ["-O2", "-Wall", "-Wextra"]
 STATIC, SHARED = ["-static"], ["-shared", "-fPIC"]
+INITIATOR = "iqn.2026-01.org.reserve:client"
+# Debian's, as far as it says what is not so anyway.
+ISCSID_CONF = """\
+node.startup = manual
+node.session.timeo.replacement_timeout = 120
+node.conn[0].timeo.noop_out_interval = 5
+node.conn[0].timeo.noop_out_timeout = 5
+node.session.initial_login_retry_max = 8
+node.session.scan = auto
+"""
 FILE, DIRECTORY, DEVICE = 0o100000, 0o040000, 0o020000
 
 
@@ -122,9 +133,13 @@ def _base() -> Archive:
 
 def _add_program(archive: Archive, name: str, where: str) -> list[str]:
     path = tool(name)
-    files = [where, *libraries(path)]
     archive.file(where, Path(path).read_bytes())
-    for library in files[1:]:
+    return [where, *_add_libraries(archive, path)]
+
+
+def _add_libraries(archive: Archive, program: str) -> list[str]:
+    files = libraries(program)
+    for library in files:
         archive.file(library, Path(library).read_bytes())
     return files
 
@@ -152,6 +167,12 @@ def _stress() -> Archive:
 def _local() -> Archive:
     """Swap is to a server in the same guest; it stays, and so do its files."""
     archive = _base()
+    _add_nbdkit(archive)
+    archive.file("rig/onfault.so", onfault_library().read_bytes())
+    return archive
+
+
+def _add_nbdkit(archive: Archive) -> None:
     _add_program(archive, "nbdkit", "/usr/bin/nbdkit")
     told = subprocess.run([tool("nbdkit"), "--dump-config"], capture_output=True, text=True,
                           check=False).stdout
@@ -159,10 +180,43 @@ def _local() -> Archive:
     plugin = Path(folder[1] if folder else "/") / "nbdkit-file-plugin.so"
     if not plugin.exists():
         raise RigError("nbdkit has no file plugin: install the package nbdkit")
-    for path in (str(plugin), *libraries(str(plugin))):
-        archive.file(path, Path(path).read_bytes())
-    archive.file("rig/onfault.so", onfault_library().read_bytes())
-    return archive
+    archive.file(str(plugin), plugin.read_bytes())
+    _add_libraries(archive, str(plugin))
+
+
+def _add_iscsi(archive: Archive) -> None:
+    """open-iscsi, with the settings it comes with but for who starts iscsid."""
+    for name in ("iscsid", "iscsiadm"):
+        _add_program(archive, name, f"/sbin/{name}")
+    archive.file("etc/iscsi/initiatorname.iscsi", f"InitiatorName={INITIATOR}\n".encode(), 0o644)
+    archive.file("etc/iscsi/iscsid.conf", ISCSID_CONF.encode(), 0o644)
+    archive.file("etc/passwd", b"root:x:0:0::/:/bin/sh\n", 0o644)    # it asks who talks to it
+    for name in ("nodes", "send_targets", "ifaces"):
+        archive.directory(f"etc/iscsi/{name}")
+    archive.directory("run/lock/iscsi")
+
+
+def _add_tgt(archive: Archive) -> None:
+    for name in ("tgtd", "tgtadm"):
+        _add_program(archive, name, f"/usr/sbin/{name}")
+    archive.directory("var/run")
+
+
+def _add_wireguard(archive: Archive, own: int, peer: int) -> None:
+    """Two guests, 10.0.9.OWN and PEER on their cable; 10.0.10 is what goes through it."""
+    _add_program(archive, "wg", "/usr/bin/wg")
+    keys = {number: base64.b64encode(bytes([number] * 32)) + b"\n" for number in (own, peer)}
+    public = subprocess.run([tool("wg"), "pubkey"], input=keys[peer], capture_output=True,
+                            check=True).stdout.decode().strip()
+    archive.file("rig/key", keys[own], 0o600)
+    archive.file("rig/setup", f"""\
+PATH=/usr/bin
+ip="/bin/busybox ip"
+$ip link add wg0 type wireguard &&
+wg set wg0 private-key /rig/key listen-port 51820 peer {public} \\
+	allowed-ips 10.0.10.{peer}/32 endpoint 10.0.9.{peer}:51820 &&
+$ip addr add 10.0.10.{own}/24 dev wg0 && $ip link set wg0 up
+""".encode())
 
 
 def _server() -> Archive:
@@ -191,7 +245,11 @@ def module_initramfs(target: Path, modules: list[Path], plan: list[str]) -> Path
 
 
 VARIANTS = {"client": _client, "local": _local, "stress": _stress, "server": _server,
-            "empty": _empty}
+            "empty": _empty, "plain": _base}
+# What some of the transports need beside that: "server+tgt" is a server with tgtd.
+PARTS = {"nbdkit": _add_nbdkit, "iscsi": _add_iscsi, "tgt": _add_tgt,
+         "wireguard": partial(_add_wireguard, own=1, peer=2),
+         "wireguard-peer": partial(_add_wireguard, own=2, peer=1)}
 
 
 def initramfs(variant: str) -> Path:
@@ -202,7 +260,11 @@ def initramfs(variant: str) -> Path:
 
 @cache
 def _initramfs(variant: str) -> Path:
-    packed = VARIANTS[variant]().packed()
+    base, *parts = variant.split("+")
+    archive = VARIANTS[base]()
+    for part in parts:
+        PARTS[part](archive)
+    packed = archive.packed()
     target = WORK / f"{variant}.cpio.gz"
     WORK.mkdir(parents=True, exist_ok=True)
     if not target.exists() or target.read_bytes() != packed:

@@ -22,7 +22,7 @@ from .scenario import VERDICTS, Kernel, Scenario, build, toml
 TABLE = RIG / "matrix.toml"
 JUDGED = "CONFIG_MEM_RESERVE"   # other kernels are there for comparison
 # Not there when what is kept was run, and so no part of it.
-YOUNG_KEYS = ("local", "stress", "oom", "dimm_mb")
+YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd"}
 OWN_KEYS = {"name", "about", "allow", "short", "absent"}
 
 
@@ -41,8 +41,8 @@ class Cell:
         values = asdict(self.scenario)
         for key in ("description", "expect"):
             del values[key]
-        for key in YOUNG_KEYS:
-            if not values[key]:
+        for key, default in YOUNG_KEYS.items():
+            if values[key] == default:
                 del values[key]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -25,6 +25,11 @@ PACKAGES = {
     "gnuplot": "gnuplot-nox",
     "rsvg-convert": "librsvg2-bin",
     "setpriv": "util-linux",
+    "iscsid": "open-iscsi",
+    "iscsiadm": "open-iscsi",
+    "tgtd": "tgt",
+    "tgtadm": "tgt",
+    "wg": "wireguard-tools",
 }
 
 _live: set["Child | Daemon"] = set()

@@ -16,6 +16,7 @@ from .outcome import TOLERANCE, Outcome, Series
 from .procs import scratch
 from .scenario import Kernel, Scenario
 from .server import GuestServer, HostServer, LocalServer, free_port
+from .transports import CLIENT
 from .traffic import GuestFlood, HostFlood, sent
 
 BOOT_STALL = 60     # the console says nothing more
@@ -23,7 +24,6 @@ BOOT_HARD = 240
 SETUP_STALL = 90    # between boot and the first page
 SETTLE_STALL = 90   # the guest waits up to 45 s for its memory to come back, in silence
 EVERY = 5           # seconds between lines of progress
-PAIR_ADDRESS = "10.0.9.1"
 SINGLE_ADDRESS = "10.0.2.15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
 QUIET = (6, 16)     # compared where there is no flood
@@ -32,8 +32,9 @@ SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
 SECOND_NET = "user,id=n1,net=10.0.3.0/24,ipv6=off"
 READER_PORT = 7     # in the guest
 DISK_MB = 256       # read beside the work: more than the guest can keep
-# What a local server is run from must not be in swap itself, as a file of tmpfs may be.
-LOCAL_APPEND = "rootfstype=ramfs"
+# What a program is run from that swap waits for must not be in swap itself, as a file of
+# tmpfs may be.
+RAMFS_APPEND = "rootfstype=ramfs"
 
 PAGES_PER_MB = 256
 
@@ -91,6 +92,10 @@ class Run:
         missing = self.scenario.missing(self.kernel)
         if missing:
             self.outcome.set("skip", f"the kernel lacks {', '.join(missing)}")
+            return self.outcome
+        missing = sorted(self.scenario.way.server_options - self._server_kernel().options())
+        if missing:
+            self.outcome.set("skip", f"the kernel of the server lacks {', '.join(missing)}")
             return self.outcome
         if not has_device(self.scenario.nic):
             self.outcome.set("skip", f"this QEMU has no {self.scenario.nic}")
@@ -156,7 +161,11 @@ class Run:
         hotplug = any(fault.action == "unplug" for fault in scenario.faults)
         if hotplug:
             args |= SECOND
-        initrd = "empty" if scenario.force == "boot" else scenario.initramfs
+        initrd = "empty" if scenario.force == "boot" else scenario.initrds()[0]
+        # Only what comes with nbd-client is deleted again.
+        stays = scenario.local or scenario.way.initrd != "client"
+        if scenario.transport != "nbd":
+            args |= {"transport": scenario.way.client, **scenario.way.args}
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
                     memory_mb=scenario.memory_mb, dimm_mb=scenario.dimm_mb,
                     cpus=scenario.cpus, accel=self.settings.accel,
@@ -164,21 +173,26 @@ class Run:
                     hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
                     disk_mb=DISK_MB if "cache" in work.pressure else 0,
                     disk=getattr(self.server, "disk", None), args=args,
-                    append=" ".join(filter(None, (LOCAL_APPEND if scenario.local else "",
+                    append=" ".join(filter(None, (RAMFS_APPEND if stays else "",
                                                   scenario.append, self.settings.append))))
 
     def _address(self) -> str:
-        return PAIR_ADDRESS if self.scenario.topology == "pair" else SINGLE_ADDRESS
+        return CLIENT if self.scenario.topology == "pair" else SINGLE_ADDRESS
+
+    def _server_kernel(self) -> Kernel:
+        image = self.settings.server_kernel
+        return Kernel("server", image.parent) if image else self.kernel
 
     def _server_guest(self, sockets: Path, netdev: str) -> GuestServer:
-        spec = Spec(kernel=self.settings.server_kernel or self.kernel.image,
-                    initrd=guestfs.initramfs("server"),
+        spec = Spec(kernel=self._server_kernel().image,
+                    initrd=guestfs.initramfs(self.scenario.initrds()[1]),
                     memory_mb=self.scenario.server_memory_mb, cpus=1, accel=self.settings.accel,
                     role="server", netdev=netdev,
                     args={"role": "server", "addr": GuestServer.address})
         machine = Machine(spec, self.folder, sockets, prefix="server-")
         try:
-            return GuestServer(machine, self.folder, self.scenario.swap_mb, self.scenario.netem)
+            return self.scenario.way.server(machine, self.folder, self.scenario.swap_mb,
+                                            self.scenario.netem)
         except RigError:
             machine.stop()
             raise
@@ -311,7 +325,8 @@ class Run:
         self.outcome.peak(node["path"], int(node["peak"]), int(node["limit"]))
         self.tree.take(node)
         # What a daemon's objects kept for good was adopted, and is nobody's promise any more.
-        adopted = self.scenario.local and node["path"] in ("/", "/orphans")
+        daemon = self.scenario.local or self.scenario.way.daemon
+        adopted = daemon and node["path"] in ("/", "/orphans")
         if node["when"] == "idle" and int(node["usage"]) and not adopted:
             self.outcome.notes.append(f"leak: {node['path']} has {node['usage']} pages in use "
                                       "after the last of them should be back")

@@ -10,6 +10,7 @@ from typing import Any
 from . import oom
 from .errors import RigError
 from .paths import SCENARIOS, SELFTESTS
+from .transports import TABLE as TRANSPORTS, Transport
 
 VERDICTS = ("ok", "hang", "oom", "corrupt", "panic", "boot", "leak", "fail", "skip")
 ACTIONS = ("pause", "kill", "link", "unplug")
@@ -109,6 +110,7 @@ class Scenario:
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
     persist: bool = False       # by nbd-client -persist, the ioctl interface
+    transport: str = "nbd"      # of TRANSPORTS: how the guest and its server speak
     local: str = ""             # of LOCALS: the server is in the guest itself, behind such a socket
     disturb: tuple[str, ...] = ()
     stress: tuple[str, ...] = ()    # of STRESSES
@@ -130,20 +132,25 @@ class Scenario:
     def expected(self, label: str) -> list[str]:
         return self.expect.get(label, self.expect.get("default", ["ok"]))
 
+    @property
+    def way(self) -> Transport:
+        return TRANSPORTS[self.transport]
+
+    def initrds(self) -> list[str]:
+        """Of the guest that swaps, and of the second, if there is one."""
+        own = "local" if self.local else self.way.initrd
+        if any(name.startswith("ng-") for name in self.stress):
+            own = "stress"
+        return [own, self.way.server_initrd] if self.topology == "pair" else [own]
+
     def missing(self, kernel: Kernel) -> list[str]:
         """The options that this scenario needs and this kernel has not got."""
         wanted = {"CONFIG_BLK_DEV_NBD", "CONFIG_SWAP", "CONFIG_VIRTIO_CONSOLE",
                   NIC_OPTIONS[self.nic], *self.needs, *self.needs_on.get(kernel.label, [])}
         if self.local:
             wanted |= {"CONFIG_UNIX", "CONFIG_VIRTIO_BLK"}
+        wanted |= self.way.options
         return sorted(wanted - kernel.options())
-
-    @property
-    def initramfs(self) -> str:
-        """The variant that has the programs it runs."""
-        if self.local:
-            return "local"
-        return "stress" if any(name.startswith("ng-") for name in self.stress) else "client"
 
 
 def _table(cls: type, values: dict[str, Any], where: str) -> Any:
@@ -173,6 +180,19 @@ def _check_local(scenario: Scenario, where: str) -> None:
             raise RigError(f"{where}: 'local' does not go with {what}")
 
 
+def _check_transport(scenario: Scenario, where: str) -> None:
+    _check_words("transport", [scenario.transport], tuple(TRANSPORTS), where)
+    if scenario.transport == "nbd":
+        return
+    what = f"{where}: the transport '{scenario.transport}'"
+    if scenario.topology != "pair":
+        raise RigError(f"{what} needs a pair of guests")
+    if scenario.persist:
+        raise RigError(f"{what} does not go with 'persist', which is nbd-client's")
+    if scenario.reconnect and scenario.way.client != "nbd":
+        raise RigError(f"{what} does not go with 'reconnect': it always does")
+
+
 def _check(scenario: Scenario, where: str) -> None:
     if not scenario.description or "\n" in scenario.description:
         raise RigError(f"{where}: a scenario needs a description of one line")
@@ -185,6 +205,7 @@ def _check(scenario: Scenario, where: str) -> None:
     _check_words("stress", scenario.stress, STRESSES, where)
     _check_words("oom", [scenario.oom], oom.KINDS, where)
     _check_words("workload kind", [scenario.workload.kind], KINDS, where)
+    _check_transport(scenario, where)
     if scenario.local:
         _check_local(scenario, where)
     for verdict in (v for verdicts in scenario.expect.values() for v in verdicts):

@@ -116,6 +116,8 @@ def _cases(port: int) -> list[Case]:
     return [
         Case("ok", ["self-ok"], "1 passed, 0 failed", "ok", 0),
         Case("local", ["self-local"], "1 passed, 0 failed", "ok", 0),
+        Case("nvme", ["self-nvme"], "1 passed, 0 failed", "ok", 0),
+        Case("alone", ["self-alone"], "the transport 'nvme' needs a pair of guests", status=2),
         Case("hang", ["self-hang"], "no page moved for", "hang", check=_names_waits),
         Case("stuck", ["self-stuck"], "no page moved for", "hang"),
         Case("panic", ["self-panic"], "Kernel panic", "panic"),

@@ -104,25 +104,29 @@ class LocalServer:
 
 
 class GuestServer:
-    """nbd-server in a guest of its own, told what to do over its signal port."""
+    """
+    A guest of its own that serves, told what to do over its signal port.
+
+    The export is a file in its memory: a disk would only make it slower. What
+    serves it, and how that comes and goes, is for the classes below to say.
+    """
 
     address = "10.0.9.2"
     port = 10809
+    export = "/run/swap.img"
 
     def __init__(self, machine: Machine, folder: Path, size_mb: int, netem: str) -> None:
-        self.machine = machine
+        self.machine, self.size_mb = machine, size_mb
         self.log = folder / "server.log"
         self._wait("serving", 180)
-        config = CONFIG.format(address="0.0.0.0", port=self.port, export="/run/swap.img")
         self.shell("/bin/busybox --install -s /bin; mount -t tmpfs -o size=90% none /run; "
                    "echo root:x:0:0::/:/bin/sh >/etc/passwd; "
-                   f"truncate -s {size_mb}M /run/swap.img")
-        lines = "; ".join(f"echo '{line.strip()}' >>/run/nbd.conf" for line in config.split("\n"))
-        self.shell(lines)
+                   f"mkdir -p {Path(self.export).parent}; truncate -s {size_mb}M {self.export}")
+        self.prepare()
         if netem:
             # By its path: busybox would prefer its own, which knows no netem.
             self.shell(f"/sbin/tc qdisc add dev eth0 root netem {netem}")
-        self.shell("nbd-server -C /run/nbd.conf -p /run/nbd.pid")
+        self.restart()
 
     def note(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -146,17 +150,51 @@ class GuestServer:
         if self._wait("rc=", 60) != "rc=0":
             raise RigError(f"in the server guest, '{command}' failed")
 
+    def stop(self) -> None:
+        self.machine.stop()
+
+    # -- for each kind of server ----------------------------------------------
+
+    def prepare(self) -> None:
+        """What has to be there before anything is served."""
+
     def pause(self) -> None:
-        self.shell("killall -STOP nbd-server")
+        raise NotImplementedError
 
     def resume(self) -> None:
-        self.shell("killall -CONT nbd-server")
+        raise NotImplementedError
 
     def kill(self) -> None:
-        self.shell("killall -KILL nbd-server")
+        """Its connections end, and no other can be made."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Also the first start."""
+        raise NotImplementedError
+
+
+class ProgramServer(GuestServer):
+    """A program: while it is stopped, its kernel goes on to acknowledge what it gets."""
+
+    program = ""
+
+    def pause(self) -> None:
+        self.shell(f"killall -STOP {self.program}")
+
+    def resume(self) -> None:
+        self.shell(f"killall -CONT {self.program}")
+
+    def kill(self) -> None:
+        self.shell(f"killall -KILL {self.program}")
+
+
+class NbdServer(ProgramServer):
+    program = "nbd-server"
+
+    def prepare(self) -> None:
+        config = CONFIG.format(address="0.0.0.0", port=self.port, export=self.export)
+        lines = "; ".join(f"echo '{line.strip()}' >>/run/nbd.conf" for line in config.split("\n"))
+        self.shell(lines)
 
     def restart(self) -> None:
         self.shell("nbd-server -C /run/nbd.conf -p /run/nbd.pid")
-
-    def stop(self) -> None:
-        self.machine.stop()
