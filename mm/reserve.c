@@ -31,6 +31,7 @@
 #include <linux/page-isolation.h>
 #include <linux/reserve.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/sysctl.h>
@@ -2480,6 +2481,48 @@ int mem_reserve_pool_set(struct mem_reserve *res, unsigned long pages)
 	return demand_set(res, &wish);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
+
+/* Before the OOM killer */
+
+/*
+ * Is most of what could be reclaimed on its way to swap? NR_WRITEBACK counts
+ * files too: of these nobody promises that they will ever be written.
+ */
+static bool swapout_under_way(void)
+{
+	unsigned long swapcache = global_node_page_state(NR_SWAPCACHE);
+	unsigned long writeback = global_node_page_state(NR_WRITEBACK);
+	unsigned long lru = global_node_page_state(NR_ACTIVE_ANON) +
+			    global_node_page_state(NR_INACTIVE_ANON) +
+			    global_node_page_state(NR_ACTIVE_FILE) +
+			    global_node_page_state(NR_INACTIVE_FILE);
+
+	return 2 * min(swapcache, writeback) > lru;
+}
+
+/**
+ * mem_reserve_wait_swapout - wait for memory that will be free, and kill nobody
+ * @gfp: of an allocation for which reclaim has given up
+ * @order: likewise
+ *
+ * Where nothing bounds how much is written to swap at once, all that could be
+ * reclaimed may be under writeback. A process that is killed then gives nothing
+ * back before it is written. Without a reserve nobody knows if it ever will be;
+ * with one there is the memory that it takes.
+ *
+ * Context: Process. May sleep for a moment.
+ * Return: true if the allocation is to be tried again.
+ */
+bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order)
+{
+	if (!READ_ONCE(mem_reserve_root.pages.limit) ||
+	    order > PAGE_ALLOC_COSTLY_ORDER ||
+	    gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL) ||
+	    fatal_signal_pending(current) || !swapout_under_way())
+		return false;
+	schedule_timeout_uninterruptible(HZ / 50 + 1);
+	return true;
+}
 
 /* Caches that come and go */
 

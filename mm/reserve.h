@@ -90,6 +90,9 @@ static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order
 	return __mem_reserve_daemon_page(gfp, order, nodes);
 }
 
+/* mm/reserve.c, for the page allocator */
+bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order);
+
 /* mm/page_alloc.c, for the tree, and back */
 struct page *reserve_take_pages(gfp_t gfp, unsigned int order, bool fresh);
 void reserve_prep_pages(struct page *page, unsigned int order, gfp_t gfp);
@@ -101,6 +104,12 @@ void mem_reserve_put(struct page *page, unsigned int order);
 #else
 
 static inline void mem_reserve_put(struct page *page, unsigned int order) { }
+
+static inline bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order)
+{
+	return false;
+}
+
 static inline void mem_reserve_cache_created(struct kmem_cache *s) { }
 static inline void mem_reserve_cache_gone(struct kmem_cache *s) { }
 static inline void slab_reserve_debug(void) { }

@@ -53,6 +53,12 @@ MUTANTS = {
         ("\t\t\t    sign * (long)pageblock_nr_pages);", "\t\t\t    0);")]),
     "draws-uncounted": ("Balanced", RESERVE, [
         ("\tcount_vm_events(RESERVE_DRAW, 1UL << item->order);\n", "")]),
+    "waits-without-reserve": ("Progress", RESERVE, [
+        ("\tif (!READ_ONCE(mem_reserve_root.pages.limit) ||\n\t    order", "\tif (order")]),
+    "waits-for-files": ("Progress", RESERVE, [
+        ("\treturn 2 * min(swapcache, writeback) > lru;", "\treturn 2 * writeback > lru;")]),
+    "kills-before-swap-is-written": ("Progress", RESERVE, [
+        ("\treturn 2 * min(swapcache, writeback) > lru;", "\treturn false;")]),
     "no-ceiling": ("Strict", RESERVE, [
         ("\tif (blocks_exceed(res, want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
     "pool-shrunk-below-usage": ("Strict", RESERVE, [

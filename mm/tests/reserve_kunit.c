@@ -343,6 +343,33 @@ static void reserve_test_vmstat(struct kunit *test)
 			mem_reserve_nr_blocks * pageblock_nr_pages);
 }
 
+/* Pages that look as if they were being written, to swap or to files */
+static void writeback_add(long swapcache, long writeback)
+{
+	struct pglist_data *pgdat = NODE_DATA(first_online_node);
+
+	mod_node_page_state(pgdat, NR_SWAPCACHE, swapcache);
+	mod_node_page_state(pgdat, NR_WRITEBACK, writeback);
+}
+
+/* Wait, instead of a kill, for what goes to swap and surely arrives there. */
+static void reserve_test_wait_swapout(struct kunit *test)
+{
+	const long many = totalram_pages();
+
+	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
+	writeback_add(many, many);
+	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
+	connect_top(test);
+	KUNIT_EXPECT_TRUE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
+	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_CLAIM, 0));
+	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL,
+							  PAGE_ALLOC_COSTLY_ORDER + 1));
+	writeback_add(-many, 0);
+	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
+	writeback_add(0, -many);
+}
+
 /*
  * Floor: with every other page gone, not one of the reserve was taken. Exact:
  * each node can still draw all that it was promised, and no more.
@@ -844,6 +871,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE_SLOW(reserve_test_no_memory),
 	KUNIT_CASE(reserve_test_max_percent),
 	KUNIT_CASE(reserve_test_vmstat),
+	KUNIT_CASE(reserve_test_wait_swapout),
 	KUNIT_CASE_SLOW(reserve_test_draw),
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),
