@@ -16,6 +16,8 @@ SEEDS ?= 1
 # and for how long.
 CELLS ?=
 MINUTES ?=
+# Which ways to swap of the admin guide 'make guide' goes; all of them by default.
+WAYS ?=
 # The scenarios that 'make check' boots.
 CHECK_SCENARIOS ?= smoke-quiet smoke smoke-e1000
 export BUILD CHECK_SCENARIOS
@@ -66,6 +68,8 @@ help:
 	@echo '  make net-cost          instructions to allocate, receive and send a packet'
 	@echo '  make slab-apart        slabs from below the watermarks, on both kernels'
 	@echo '  make reserve-faults    a million operations while allocations fail'
+	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
+	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs")'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
 	@echo '  make reserve-top       build/reserve-top: the reserves of this machine, live'
@@ -100,7 +104,7 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: modules fastpath slab-apart reserve-faults net-cost
+.PHONY: modules fastpath slab-apart reserve-faults net-cost guide
 modules:
 	@[[ " unmodified reserve debug rt " == *" $(K) "* ]] || { echo "make modules: K is unmodified, reserve, debug or rt, not '$(K)'" >&2; exit 2; }
 	@scripts/kernel.sh $(K)
@@ -114,6 +118,9 @@ slab-apart: kernel-unmodified kernel-reserve
 
 reserve-faults: kernel-debug
 	@scripts/reserve-faults.sh
+
+guide: kernel-reserve-full
+	@scripts/guide.sh $(WAYS)
 
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh

@@ -27,7 +27,7 @@ ARGS = "console=ttyS0 panic=-1 oops=panic sysrq_always_enabled=1 mitigations=off
 class Spec:
     """What a guest is made of."""
     kernel: Path
-    initrd: Path
+    initrd: Path | None         # none: the root file system is on the disk
     memory_mb: int
     cpus: int
     accel: str
@@ -128,7 +128,9 @@ class Machine:
                 "-no-reboot", "-machine", "q35", *self._memory(),
                 "-smp", str(spec.cpus), "-accel", spec.accel,
                 "-cpu", "host" if spec.accel == "kvm" else "max",
-                "-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", args]
+                "-kernel", str(spec.kernel), "-append", args]
+        if spec.initrd:
+            argv += ["-initrd", str(spec.initrd)]
         if spec.icount:
             argv += ["-icount", "shift=0"]
         argv += ["-chardev", f"file,id=console,path={self._console}"]

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does the administrator's guide work as it is printed?
+#
+#	guide.sh [WAY...]	nbd iscsi nvme nfs
+#
+# Makes a Debian 12 of two roles once, below build/guide/, boots a client and a
+# server with our kernel, and runs the commands of "Swap on the network in five
+# minutes" there, line by line: see tests/guide/guide.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+KERNEL=${KERNEL:-$BUILD/kernels/reserve-full}
+OBJ=${OBJ:-$BUILD/obj-reserve-full}
+guide=$ROOT/tests/guide
+out=$BUILD/guide
+packages=(systemd systemd-sysv udev dbus kmod procps iproute2 ifupdown iputils-ping
+	e2fsprogs nbd-client nbd-server open-iscsi nvme-cli nfs-common nfs-kernel-server)
+
+# inside TREE: what is done to the new system before it becomes an image
+inside() {
+	local tree=$1
+	install -m 755 "$guide/guest/agent" "$tree/usr/local/sbin/agent"
+	install -m 644 "$guide/guest/agent.service" "$tree/etc/systemd/system/agent.service"
+	ln -sf /lib/systemd/system/graphical.target "$tree/etc/systemd/system/default.target"
+	mkdir -p "$tree/etc/systemd/system/graphical.target.wants" "$tree/var/log/journal"
+	ln -sf ../agent.service "$tree/etc/systemd/system/graphical.target.wants/agent.service"
+	printf '127.0.0.1 localhost\n192.0.2.1 server.example.com server\n192.0.2.2 client.example.com client\n' \
+		>"$tree/etc/hosts"
+	# So that the names that are made at installation are not those of the host.
+	rm -f "$tree/etc/hostname" "$tree/etc/resolv.conf"
+	rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*.bin "$tree"/var/cache/apt/archives/*.deb
+	# What is mounted there is not of the image.
+	# shellcheck disable=SC2016
+	unshare --mount sh -c 'awk -v t="$1/" "index(\$2, t) == 1 { print \$2 }" /proc/mounts |
+		sort -r | xargs -r umount -l
+		mke2fs -q -t ext4 -L guide -m 0 -d "$1" "$2" 3G' sh "$tree" "$out/image.new"
+}
+
+# The image is made again when what goes into it has changed.
+image_stamp() {
+	{
+		say "${packages[*]}"
+		declare -f inside
+		cat "$guide"/guest/*
+	} | sha256sum | cut -d' ' -f1
+}
+
+make_image() {
+	local stamp
+	stamp=$(image_stamp)
+	[[ ! -f $out/image || $(cat "$out/image.stamp" 2>/dev/null) != "$stamp" ]] || return 0
+	say "guide: making a Debian 12 in $(rel "$out/image"), which takes some minutes"
+	rm -f -- "$out/image" "$out/image.new"
+	mmdebstrap --variant=minbase --include="$(IFS=, && say "${packages[*]}")" \
+		--customize-hook="$ROOT/scripts/guide.sh --inside \"\$1\"" \
+		bookworm /dev/null >"$BUILD/logs/guide-image.log" 2>&1 ||
+		die "the image was not made, see $(rel "$BUILD/logs/guide-image.log")"
+	mv "$out/image.new" "$out/image"
+	say "$stamp" >"$out/image.stamp"
+}
+
+if [[ ${1:-} == --inside ]]; then
+	inside "$2"
+	exit
+fi
+for way; do
+	[[ $way =~ ^(nbd|iscsi|nvme|nfs)$ ]] || {
+		say "usage: scripts/guide.sh [nbd] [iscsi] [nvme] [nfs]" >&2
+		exit 2
+	}
+done
+missing=()
+for tool in mmdebstrap mke2fs debugfs depmod; do
+	command -v "$tool" >/dev/null || missing+=("$tool")
+done
+((${#missing[@]} == 0)) ||
+	die "these are not installed: ${missing[*]}; they are in the packages mmdebstrap, e2fsprogs and kmod"
+[[ -f $KERNEL/bzImage && -f $OBJ/modules.builtin ]] ||
+	die "there is no kernel in $(rel "$KERNEL"): run 'make kernel-reserve-full'"
+mkdir -p "$out" "$BUILD/logs"
+lock guide
+make_image
+exec nice "$guide/guide" --kernel "$KERNEL" --obj "$OBJ" --image "$out/image" --out "$out/runs" "$@"
