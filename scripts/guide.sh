@@ -73,14 +73,14 @@ for way; do
 		exit 2
 	}
 done
+[[ -f $KERNEL/bzImage && -f $OBJ/modules.builtin ]] ||
+	die "there is no kernel in $(rel "$KERNEL"), or not what it was built from: run 'make kernel-reserve-full'"
 missing=()
 for tool in mmdebstrap mke2fs debugfs depmod; do
 	command -v "$tool" >/dev/null || missing+=("$tool")
 done
 ((${#missing[@]} == 0)) ||
 	die "these are not installed: ${missing[*]}; they are in the packages mmdebstrap, e2fsprogs and kmod"
-[[ -f $KERNEL/bzImage && -f $OBJ/modules.builtin ]] ||
-	die "there is no kernel in $(rel "$KERNEL"): run 'make kernel-reserve-full'"
 mkdir -p "$out" "$BUILD/logs"
 lock guide
 make_image

@@ -494,6 +494,15 @@ test_modules_need_a_kernel() {
 	refused "run 'make kernel-unmodified'" "$scripts/slab-apart.sh"
 }
 
+test_guide_wants_a_way_and_a_kernel() {
+	refused "usage: scripts/guide.sh" "$scripts/guide.sh" floppy
+	refused "run 'make kernel-reserve-full'" "$scripts/guide.sh" nbd
+	mkdir -p "$BUILD/kernels/reserve-full"
+	touch "$BUILD/kernels/reserve-full/bzImage"
+	refused "run 'make kernel-reserve-full'" "$scripts/guide.sh" nbd
+	[[ ! -e $BUILD/guide ]] || fail "there is an image of no use"
+}
+
 test_make_says_what_is_wrong() {
 	refused "K is unmodified, reserve, debug or rt, not 'other'" make -C "$ROOT" modules K=other
 	refused "name one, S=name" make -C "$ROOT" scenario
