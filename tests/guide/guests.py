@@ -102,9 +102,13 @@ class Guest:
         while self._line(BOOT, "while it booted") != "hello":
             pass
 
-    def run(self, command: str, seconds: float = 600) -> Answer:
+    def send(self, command: str) -> None:
+        """Without waiting for an answer."""
         assert self.machine
         self.machine.tell(base64.b64encode(command.encode()).decode())
+
+    def run(self, command: str, seconds: float = 600) -> Answer:
+        self.send(command)
         line = self._line(seconds, f"with: {command}")
         _, status, *text = line.split(" ", 2)
         return Answer(int(status), base64.b64decode("".join(text)).decode(errors="replace").strip())
