@@ -53,12 +53,15 @@ make_image() {
 	local stamp
 	stamp=$(image_stamp)
 	[[ ! -f $out/image || $(cat "$out/image.stamp" 2>/dev/null) != "$stamp" ]] || return 0
+	((EUID == 0)) || die "the image is made by root, once: run 'sudo make guide' the first time"
 	say "guide: making a Debian 12 in $(rel "$out/image"), which takes some minutes"
 	rm -f -- "$out/image" "$out/image.new"
 	mmdebstrap --variant=minbase --include="$(IFS=, && say "${packages[*]}")" \
 		--customize-hook="$ROOT/scripts/guide.sh --inside \"\$1\"" \
-		bookworm /dev/null >"$BUILD/logs/guide-image.log" 2>&1 ||
+		bookworm /dev/null >"$BUILD/logs/guide-image.log" 2>&1 || {
+		rm -f -- "$out/image.new"
 		die "the image was not made, see $(rel "$BUILD/logs/guide-image.log")"
+	}
 	mv "$out/image.new" "$out/image"
 	say "$stamp" >"$out/image.stamp"
 }
