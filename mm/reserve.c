@@ -21,6 +21,7 @@
 #define pr_fmt(fmt) "reserve: " fmt
 
 #include <linux/cleanup.h>
+#include <linux/cpuset.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/hashtable.h>
@@ -28,6 +29,7 @@
 #include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/oom.h>
 #include <linux/page-isolation.h>
 #include <linux/reserve.h>
 #include <linux/sched/mm.h>
@@ -2484,45 +2486,87 @@ EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
 
 /* Before the OOM killer */
 
-/*
- * Is most of what could be reclaimed on its way to swap? NR_WRITEBACK counts
- * files too: of these nobody promises that they will ever be written.
- */
-static bool swapout_under_way(void)
-{
-	unsigned long swapcache = global_node_page_state(NR_SWAPCACHE);
-	unsigned long writeback = global_node_page_state(NR_WRITEBACK);
-	unsigned long lru = global_node_page_state(NR_ACTIVE_ANON) +
-			    global_node_page_state(NR_INACTIVE_ANON) +
-			    global_node_page_state(NR_ACTIVE_FILE) +
-			    global_node_page_state(NR_INACTIVE_FILE);
+#ifdef CONFIG_SWAP
 
-	return 2 * min(swapcache, writeback) > lru;
+/* A server that is away for longer may not come back: then somebody is killed. */
+#define MEM_RESERVE_SWAPOUT_STALL	(120 * HZ)
+
+/* Pages written when it was looked at last, and since when, under oom_lock */
+static unsigned long mem_reserve_written = ULONG_MAX;
+static unsigned long mem_reserve_written_since;
+
+/* Of the nodes that the allocation can have pages of */
+static unsigned long oom_node_pages(const struct oom_control *oc,
+				    enum node_stat_item item)
+{
+	unsigned long nr = 0;
+	int nid;
+
+	for_each_online_node(nid)
+		if (node_isset(nid, cpuset_current_mems_allowed) &&
+		    (!oc->nodemask || node_isset(nid, *oc->nodemask)))
+			nr += node_page_state(NODE_DATA(nid), item);
+	return nr;
+}
+
+/*
+ * Is most of what could be reclaimed on its way to swap? What is in the swap
+ * cache need not be under writeback, and what is under writeback may be of a
+ * file: as many as there are of these on the lists do not count.
+ */
+static bool mostly_swapout(const struct oom_control *oc)
+{
+	unsigned long file = oom_node_pages(oc, NR_ACTIVE_FILE) +
+			     oom_node_pages(oc, NR_INACTIVE_FILE);
+	unsigned long anon = oom_node_pages(oc, NR_ACTIVE_ANON) +
+			     oom_node_pages(oc, NR_INACTIVE_ANON);
+	unsigned long writeback = oom_node_pages(oc, NR_WRITEBACK);
+	unsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),
+				    writeback - min(writeback, file));
+
+	return 2 * swapout > anon + file;
+}
+
+static bool swapout_advances(void)
+{
+	unsigned long written = global_node_page_state(NR_WRITTEN);
+
+	if (written != mem_reserve_written) {
+		mem_reserve_written = written;
+		mem_reserve_written_since = jiffies;
+	}
+	return time_before(jiffies, mem_reserve_written_since +
+				    MEM_RESERVE_SWAPOUT_STALL);
+}
+
+static bool task_dies(void)
+{
+	return tsk_is_oom_victim(current) || fatal_signal_pending(current) ||
+	       current->flags & PF_EXITING;
 }
 
 /**
- * mem_reserve_wait_swapout - wait for memory that will be free, and kill nobody
- * @gfp: of an allocation for which reclaim has given up
- * @order: likewise
+ * mem_reserve_swapout_under_way - will there be memory without a kill?
+ * @oc: of the allocation for which reclaim has given up
  *
  * Where nothing bounds how much is written to swap at once, all that could be
  * reclaimed may be under writeback. A process that is killed then gives nothing
  * back before it is written. Without a reserve nobody knows if it ever will be;
  * with one there is the memory that it takes.
  *
- * Context: Process. May sleep for a moment.
- * Return: true if the allocation is to be tried again.
+ * Context: Process, under oom_lock. Does not sleep.
+ * Return: true if reclaim is to be tried again, for as long as something is
+ * being written.
  */
-bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order)
+bool mem_reserve_swapout_under_way(const struct oom_control *oc)
 {
-	if (!READ_ONCE(mem_reserve_root.pages.limit) ||
-	    order > PAGE_ALLOC_COSTLY_ORDER ||
-	    gfp & (__GFP_NORETRY | __GFP_RETRY_MAYFAIL) ||
-	    fatal_signal_pending(current) || !swapout_under_way())
+	if (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||
+	    oc->gfp_mask & __GFP_NOFAIL || task_dies())
 		return false;
-	schedule_timeout_uninterruptible(HZ / 50 + 1);
-	return true;
+	return mostly_swapout(oc) && swapout_advances();
 }
+
+#endif /* CONFIG_SWAP */
 
 /* Caches that come and go */
 

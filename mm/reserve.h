@@ -11,6 +11,8 @@
 #include <linux/reserve.h>
 #include <linux/types.h>
 
+struct oom_control;
+
 #ifdef CONFIG_MEM_RESERVE
 
 /**
@@ -90,9 +92,6 @@ static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order
 	return __mem_reserve_daemon_page(gfp, order, nodes);
 }
 
-/* mm/reserve.c, for the page allocator */
-bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order);
-
 /* mm/page_alloc.c, for the tree, and back */
 struct page *reserve_take_pages(gfp_t gfp, unsigned int order, bool fresh);
 void reserve_prep_pages(struct page *page, unsigned int order, gfp_t gfp);
@@ -104,12 +103,6 @@ void mem_reserve_put(struct page *page, unsigned int order);
 #else
 
 static inline void mem_reserve_put(struct page *page, unsigned int order) { }
-
-static inline bool mem_reserve_wait_swapout(gfp_t gfp, unsigned int order)
-{
-	return false;
-}
-
 static inline void mem_reserve_cache_created(struct kmem_cache *s) { }
 static inline void mem_reserve_cache_gone(struct kmem_cache *s) { }
 static inline void slab_reserve_debug(void) { }
@@ -121,4 +114,14 @@ static inline struct page *mem_reserve_daemon_page(gfp_t gfp, unsigned int order
 }
 
 #endif /* CONFIG_MEM_RESERVE */
+
+#if defined(CONFIG_MEM_RESERVE) && defined(CONFIG_SWAP)
+bool mem_reserve_swapout_under_way(const struct oom_control *oc);
+#else
+static inline bool mem_reserve_swapout_under_way(const struct oom_control *oc)
+{
+	return false;
+}
+#endif
+
 #endif /* _MM_RESERVE_H */

@@ -54,11 +54,14 @@ MUTANTS = {
     "draws-uncounted": ("Balanced", RESERVE, [
         ("\tcount_vm_events(RESERVE_DRAW, 1UL << item->order);\n", "")]),
     "waits-without-reserve": ("Progress", RESERVE, [
-        ("\tif (!READ_ONCE(mem_reserve_root.pages.limit) ||\n\t    order", "\tif (order")]),
+        ("\tif (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||", "\tif (!(oc->gfp_mask & __GFP_FS) ||")]),
     "waits-for-files": ("Progress", RESERVE, [
-        ("\treturn 2 * min(swapcache, writeback) > lru;", "\treturn 2 * writeback > lru;")]),
+        ("\tunsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),\n\t\t\t\t    writeback - min(writeback, file));",
+         "\tunsigned long swapout = writeback;")]),
+    "waits-for-a-dead-server": ("Progress", RESERVE, [
+        ("\treturn mostly_swapout(oc) && swapout_advances();", "\treturn mostly_swapout(oc);")]),
     "kills-before-swap-is-written": ("Progress", RESERVE, [
-        ("\treturn 2 * min(swapcache, writeback) > lru;", "\treturn false;")]),
+        ("\treturn 2 * swapout > anon + file;", "\treturn false;")]),
     "no-ceiling": ("Strict", RESERVE, [
         ("\tif (blocks_exceed(res, want, gfp))\n\t\treturn -ENOMEM;\n", "")]),
     "pool-shrunk-below-usage": ("Strict", RESERVE, [

@@ -343,6 +343,8 @@ static void reserve_test_vmstat(struct kunit *test)
 			mem_reserve_nr_blocks * pageblock_nr_pages);
 }
 
+#ifdef CONFIG_SWAP
+
 /* Pages that look as if they were being written, to swap or to files */
 static void writeback_add(long swapcache, long writeback)
 {
@@ -352,23 +354,50 @@ static void writeback_add(long swapcache, long writeback)
 	mod_node_page_state(pgdat, NR_WRITEBACK, writeback);
 }
 
-/* Wait, instead of a kill, for what goes to swap and surely arrives there. */
-static void reserve_test_wait_swapout(struct kunit *test)
+static bool swapout_seen(gfp_t gfp)
+{
+	const struct oom_control oc = { .gfp_mask = gfp };
+
+	guard(mutex)(&oom_lock);
+	return mem_reserve_swapout_under_way(&oc);
+}
+
+/* Nobody is killed for what goes to swap, arrives there, and is most of all. */
+static void reserve_test_swapout(struct kunit *test)
 {
 	const long many = totalram_pages();
+	struct reserve_test *t = test->priv;
 
-	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
-	writeback_add(many, many);
-	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
 	connect_top(test);
-	KUNIT_EXPECT_TRUE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
-	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_CLAIM, 0));
-	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL,
-							  PAGE_ALLOC_COSTLY_ORDER + 1));
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	writeback_add(many, many);
+	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_NOFS));
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL | __GFP_NOFAIL));
+	/* The server does not answer any more. */
+	mem_reserve_written_since = jiffies - MEM_RESERVE_SWAPOUT_STALL;
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
+	/* What is written is in files, or what is in the swap cache is not written. */
 	writeback_add(-many, 0);
-	KUNIT_EXPECT_FALSE(test, mem_reserve_wait_swapout(GFP_KERNEL, 0));
-	writeback_add(0, -many);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	writeback_add(many, -many);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	writeback_add(0, many);
+	mem_reserve_disconnect(&t->top);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	writeback_add(-many, -many);
 }
+
+#else
+
+static void reserve_test_swapout(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_SWAP");
+}
+
+#endif /* CONFIG_SWAP */
 
 /*
  * Floor: with every other page gone, not one of the reserve was taken. Exact:
@@ -871,7 +900,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE_SLOW(reserve_test_no_memory),
 	KUNIT_CASE(reserve_test_max_percent),
 	KUNIT_CASE(reserve_test_vmstat),
-	KUNIT_CASE(reserve_test_wait_swapout),
+	KUNIT_CASE(reserve_test_swapout),
 	KUNIT_CASE_SLOW(reserve_test_draw),
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),
