@@ -7,6 +7,7 @@
 #define _GNU_SOURCE	/* O_DIRECT */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -308,6 +309,19 @@ static void swap_start(void)
 		die("swapon %s%s", transport->swap, kernel_says("sock_reserve: "));
 }
 
+/* Slabs without an object go back, which caches otherwise keep for the next one. */
+static void slabs_shrink(void)
+{
+	glob_t found;
+	size_t i;
+
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &found))
+		return;
+	for (i = 0; i < found.gl_pathc; i++)
+		put_file(found.gl_pathv[i], "1");
+	globfree(&found);
+}
+
 /* Free pages, counting what the root file system holds as free. */
 static unsigned long pages_free(void)
 {
@@ -317,6 +331,7 @@ static unsigned long pages_free(void)
 	if (!statfs("/", &fs))
 		held = (fs.f_blocks - fs.f_bfree) * fs.f_bsize / RIG_PAGE;
 	put_file("/proc/sys/vm/drop_caches", "3");
+	slabs_shrink();
 	put_file("/proc/sys/vm/compact_memory", "1");
 	return meminfo_get("MemFree") * 1024 / RIG_PAGE + held;
 }
