@@ -492,14 +492,9 @@ static unsigned long blocks_missing(const unsigned long *by_order)
 /* vm.reserve.max_percent: of RAM, that is set aside at most */
 static unsigned int mem_reserve_max_percent = 50;
 
-static unsigned long pages_to_kb(unsigned long pages)
-{
-	return pages << (PAGE_SHIFT - 10);
-}
-
 static unsigned long blocks_to_kb(unsigned long blocks)
 {
-	return pages_to_kb(blocks * pageblock_nr_pages);
+	return K(blocks * pageblock_nr_pages);
 }
 
 /* What to turn so that @res demands less */
@@ -523,7 +518,7 @@ static bool blocks_exceed(const struct mem_reserve *res, unsigned long want,
 	if (gfpflags_allow_blocking(gfp))
 		pr_warn("%s needs %lu KB more, with %lu KB set aside of the %lu KB that vm.reserve.max_percent (%u) allows; raise it, or lower %s\n",
 			res->name, blocks_to_kb(want),
-			blocks_to_kb(mem_reserve_nr_blocks), pages_to_kb(max),
+			blocks_to_kb(mem_reserve_nr_blocks), K(max),
 			percent, knob_of(res));
 	return true;
 }
@@ -533,7 +528,7 @@ static void blocks_lack(const struct mem_reserve *res, unsigned long want,
 {
 	pr_warn("%s needs %lu KB more, and only %lu KB can be set aside in blocks of %lu KB, with %lu KB free; free some memory, or lower %s\n",
 		res->name, blocks_to_kb(want), blocks_to_kb(got),
-		blocks_to_kb(1), pages_to_kb(global_zone_page_state(NR_FREE_PAGES)),
+		blocks_to_kb(1), K(global_zone_page_state(NR_FREE_PAGES)),
 		knob_of(res));
 }
 

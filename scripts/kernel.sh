@@ -9,8 +9,8 @@
 # All kernels have one config, configs/guest.config; the patched one adds
 # configs/reserve.config, which names only what the series brings, and the
 # patched one for debugging configs/debug.config as well; the full ones add
-# configs/full.config.  Each line of a fragment is looked up in the final config: an option that fell out is an
-# error.  --config stops after that.
+# configs/full.config.  Each line of a fragment is looked up in the final config:
+# an option that fell out is an error.  --config stops after that.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
