@@ -70,6 +70,10 @@ help:
 	@echo '  make reserve-faults    a million operations while allocations fail'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
 	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs")'
+	@echo '  make deb               Debian packages of the patched kernel, with the configuration'
+	@echo '                         of Debian'"'"'s for virtual machines and ours'
+	@echo '  make guide-deb         the commands of the guide with that kernel installed, and'
+	@echo '                         NBD and iSCSI from /etc/fstab'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
 	@echo '  make reserve-top       build/reserve-top: the reserves of this machine, live'
@@ -104,7 +108,7 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: modules fastpath slab-apart reserve-faults net-cost guide
+.PHONY: modules fastpath slab-apart reserve-faults net-cost guide guide-deb deb
 modules:
 	@[[ " unmodified reserve debug rt " == *" $(K) "* ]] || { echo "make modules: K is unmodified, reserve, debug or rt, not '$(K)'" >&2; exit 2; }
 	@scripts/kernel.sh $(K)
@@ -121,6 +125,14 @@ reserve-faults: kernel-debug
 
 guide: kernel-reserve-full
 	@scripts/guide.sh $(WAYS)
+
+deb:
+	@scripts/kernel.sh deb
+
+# The other kernel only finds out which acceleration works.
+guide-deb: deb kernel-reserve
+	@KERNEL=$(abspath $(BUILD))/kernels/reserve scripts/guide.sh --deb \
+		$(or $(WAYS),nbd-fstab iscsi-fstab)
 
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh

@@ -3,11 +3,13 @@
 #
 # Does the administrator's guide work as it is printed?
 #
-#	guide.sh [WAY...]	nbd iscsi nvme nfs
+#	guide.sh [--deb] [WAY...]	nbd iscsi nvme nfs nbd-fstab iscsi-fstab
 #
 # Makes a Debian 12 of two roles once, below build/guide/, boots a client and a
 # server with our kernel, and runs the commands of "Swap on the network in five
-# minutes" there, line by line: see tests/guide/guide.
+# minutes" there, line by line: see tests/guide/guide. With --deb the kernel is
+# the package that 'make deb' has built, installed there with its modules and
+# an initramfs.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,6 +19,8 @@ KERNEL=${KERNEL:-$BUILD/kernels/reserve-full}
 OBJ=${OBJ:-$BUILD/obj-reserve-full}
 guide=$ROOT/tests/guide
 out=$BUILD/guide
+image=$out/image
+deb=
 packages=(systemd systemd-sysv udev dbus kmod procps iproute2 ifupdown iputils-ping
 	e2fsprogs nbd-client nbd-server open-iscsi nvme-cli nfs-common nfs-kernel-server)
 
@@ -32,12 +36,17 @@ inside() {
 		>"$tree/etc/hosts"
 	# So that the names that are made at installation are not those of the host.
 	rm -f "$tree/etc/hostname" "$tree/etc/resolv.conf"
+	if [[ -n $deb ]]; then
+		cp "$deb" "$tree/kernel.deb"
+		chroot "$tree" dpkg -i /kernel.deb
+		rm "$tree/kernel.deb"
+	fi
 	rm -rf "$tree"/var/lib/apt/lists/* "$tree"/var/cache/apt/*.bin "$tree"/var/cache/apt/archives/*.deb
 	# What is mounted there is not of the image.
 	# shellcheck disable=SC2016
 	unshare --mount sh -c 'awk -v t="$1/" "index(\$2, t) == 1 { print \$2 }" /proc/mounts |
 		sort -r | xargs -r umount -l
-		mke2fs -q -t ext4 -L guide -m 0 -d "$1" "$2" 3G' sh "$tree" "$out/image.new"
+		mke2fs -q -t ext4 -L guide -m 0 -d "$1" "$2" 3G' sh "$tree" "$image.new"
 }
 
 # The image is made again when what goes into it has changed.
@@ -45,6 +54,7 @@ image_stamp() {
 	{
 		say "${packages[*]}"
 		declare -f inside
+		[[ -z $deb ]] || sha256sum <"$deb"
 		cat "$guide"/guest/*
 	} | sha256sum | cut -d' ' -f1
 }
@@ -52,31 +62,38 @@ image_stamp() {
 make_image() {
 	local stamp
 	stamp=$(image_stamp)
-	[[ ! -f $out/image || $(cat "$out/image.stamp" 2>/dev/null) != "$stamp" ]] || return 0
+	[[ ! -f $image || $(cat "$image.stamp" 2>/dev/null) != "$stamp" ]] || return 0
 	((EUID == 0)) || die "the image is made by root, once: run 'sudo make guide' the first time"
-	say "guide: making a Debian 12 in $(rel "$out/image"), which takes some minutes"
-	rm -f -- "$out/image" "$out/image.new"
+	say "guide: making a Debian 12 in $(rel "$image"), which takes some minutes"
+	rm -f -- "$image" "$image.new"
 	mmdebstrap --variant=minbase --include="$(IFS=, && say "${packages[*]}")" \
-		--customize-hook="$ROOT/scripts/guide.sh --inside \"\$1\"" \
+		--customize-hook="$ROOT/scripts/guide.sh ${deb:+--deb} --inside \"\$1\"" \
 		bookworm /dev/null >"$BUILD/logs/guide-image.log" 2>&1 || {
-		rm -f -- "$out/image.new"
+		rm -f -- "$image.new"
 		die "the image was not made, see $(rel "$BUILD/logs/guide-image.log")"
 	}
-	mv "$out/image.new" "$out/image"
-	say "$stamp" >"$out/image.stamp"
+	mv "$image.new" "$image"
+	say "$stamp" >"$image.stamp"
 }
 
+if [[ ${1:-} == --deb ]]; then
+	shift
+	deb=$(compgen -G "$BUILD/kernels/deb/linux-image-*.deb") ||
+		die "there is no package in $(rel "$BUILD/kernels/deb"): run 'make deb'"
+	image=$out/image-deb
+	packages+=(initramfs-tools zstd)
+fi
 if [[ ${1:-} == --inside ]]; then
 	inside "$2"
 	exit
 fi
 for way; do
-	[[ $way =~ ^(nbd|iscsi|nvme|nfs)$ ]] || {
-		say "usage: scripts/guide.sh [nbd] [iscsi] [nvme] [nfs]" >&2
+	[[ $way =~ ^((nbd|iscsi)(-fstab)?|nvme|nfs)$ ]] || {
+		say "usage: scripts/guide.sh [--deb] [nbd|iscsi|nvme|nfs|nbd-fstab|iscsi-fstab]..." >&2
 		exit 2
 	}
 done
-[[ -f $KERNEL/bzImage && -f $OBJ/modules.builtin ]] ||
+[[ -f $KERNEL/bzImage && ( -n $deb || -f $OBJ/modules.builtin ) ]] ||
 	die "there is no kernel in $(rel "$KERNEL"), or not what it was built from: run 'make kernel-reserve-full'"
 missing=()
 for tool in mmdebstrap mke2fs debugfs depmod; do
@@ -87,4 +104,6 @@ done
 mkdir -p "$out" "$BUILD/logs"
 lock guide
 make_image
-exec nice "$guide/guide" --kernel "$KERNEL" --obj "$OBJ" --image "$out/image" --out "$out/runs" "$@"
+args=(--kernel "$KERNEL" --image "$image" --out "$out/runs${deb:+-deb}")
+[[ -n $deb ]] || args+=(--obj "$OBJ")
+exec nice "$guide/guide" "${args[@]}" "$@"

@@ -3,7 +3,7 @@
 #
 # Build a kernel for the rig's guests out of its tree:
 #
-#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full
+#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb
 #
 # The result is build/kernels/<label>/{bzImage,vmlinux,System.map,config}.
 # All kernels have one config, configs/guest.config; the patched one adds
@@ -11,12 +11,15 @@
 # patched one for debugging configs/debug.config as well; the full ones add
 # configs/full.config.  Each line of a fragment is looked up in the final config:
 # an option that fell out is an error.  --config stops after that.
+#
+# deb is another matter: Debian packages, out of Debian's own configuration for
+# virtual machines with reserve.config and deb.config on top.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full" >&2
+	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb" >&2
 	exit 2
 }
 
@@ -31,8 +34,17 @@ obj=$BUILD/obj-$label
 out=$BUILD/kernels/$label
 log=$BUILD/logs/kernel-$label.log
 jobs=${KERNEL_JOBS:-$(nproc)}
+base=${BASE[$label]:-}
 
 need make gcc flex bison bc flock
+if [[ -n $base ]]; then
+	[[ -f $base ]] ||
+		die "there is no $base: install the package linux-config-6.12, or name another with DEBIAN_CONFIG="
+	for tool in dpkg-buildpackage dh_builddeb openssl; do
+		command -v "$tool" >/dev/null ||
+			die "$tool is not installed: 'apt-get install debhelper dpkg-dev openssl' brings what packages are built with"
+	done
+fi
 kmake_for "$label"
 
 run() {
@@ -89,6 +101,7 @@ configure() {
 	local stamp f
 	wanted >/dev/null
 	stamp=$({
+		[[ -z $base ]] || cat "$base"
 		for f in "${fragments[@]}"; do cat "$CONFIGS/$f"; done
 		cat "$tree/.reserve/source"
 		gcc --version
@@ -97,9 +110,10 @@ configure() {
 	} | sha256sum)
 	if [[ ! -f $obj/.config || ! -f $obj/.config-stamp || $(<"$obj/.config-stamp") != "$stamp" ]]; then
 		tmpdir config
-		for f in "${fragments[@]}"; do
-			cat "$CONFIGS/$f"
-		done >"$TMP/fragment"
+		{
+			[[ -z $base ]] || xz -dcf "$base"
+			for f in "${fragments[@]}"; do cat "$CONFIGS/$f"; done
+		} >"$TMP/fragment"
 		mkdir -p "$obj"
 		cp "$obj/.config" "$TMP/old" 2>/dev/null || true
 		run "${kmake[@]}" KCONFIG_ALLCONFIG="$TMP/fragment" allnoconfig
@@ -110,7 +124,7 @@ configure() {
 		fi
 		verify_config
 		say "$stamp" >"$obj/.config-stamp"
-		say "kernel $label: config made from ${fragments[*]}"
+		say "kernel $label: config made from ${base:+$(basename "$base") }${fragments[*]}"
 	else
 		verify_config
 	fi
@@ -135,9 +149,14 @@ configure
 compare_config
 [[ -z $config_only ]] || exit 0
 
-targets=(bzImage)
+targets=("${TARGET[$label]:-bzImage}")
 # Even with none of its own: what external modules are linked against.
-! grep -qx CONFIG_MODULES=y "$obj/.config" || targets+=(modules)
+[[ ${targets[0]} != bzImage ]] || ! grep -qx CONFIG_MODULES=y "$obj/.config" || targets+=(modules)
+
+# For packages: whose they are, and not each command that makes them.
+KDEB_PKGVERSION=$(kernel_version "$tree")-1
+export KDEB_PKGVERSION DEBEMAIL=reserve@build.invalid DEBFULLNAME=reserve
+export DEB_BUILD_OPTIONS=terse
 
 set -m
 "${kmake[@]}" "-j$jobs" "${targets[@]}" >>"$log" 2>&1 </dev/null &
@@ -167,8 +186,15 @@ install_changed() {
 	cp --reflink=auto "$1" "$out/.$2.new"
 	mv -f "$out/.$2.new" "$out/$2"
 }
-install_changed "$obj/arch/x86/boot/bzImage" bzImage
-install_changed "$obj/vmlinux" vmlinux
-install_changed "$obj/System.map" System.map
+if [[ ${targets[0]} == bzImage ]]; then
+	install_changed "$obj/arch/x86/boot/bzImage" bzImage
+	install_changed "$obj/vmlinux" vmlinux
+	install_changed "$obj/System.map" System.map
+else
+	# They are made beside the directory that was built in.
+	rm -f -- "$out"/*.deb
+	mv -- "$BUILD"/linux-*_"$KDEB_PKGVERSION"_*.deb "$out"
+	rm -f -- "$BUILD"/linux-upstream_"$KDEB_PKGVERSION"_*.{buildinfo,changes}
+fi
 install_changed "$obj/.config" config
 say "kernel $label: $(elapsed $((SECONDS - start))), $(grep -c '^  CC ' "$log" || true) files compiled, $(grep -c 'warning:' "$log" || true) warnings, in $(rel "$out")"

@@ -26,7 +26,7 @@ R=$BUILD/linux-reserve
 # The kernels, each with its tree and the fragments of its configuration.
 declare -A TREE=(
 	[unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve
-	[unmodified-full]=unmodified [reserve-full]=reserve
+	[unmodified-full]=unmodified [reserve-full]=reserve [deb]=reserve
 )
 declare -A FRAGMENTS=(
 	[unmodified]="guest.config"
@@ -35,7 +35,13 @@ declare -A FRAGMENTS=(
 	[rt]="guest.config reserve.config rt.config"
 	[unmodified-full]="guest.config full.config"
 	[reserve-full]="guest.config reserve.config full.config"
+	[deb]="reserve.config deb.config"
 )
+# What one of them has below the fragments, taken as it is; and what is built
+# where it is not a bzImage.
+DEBIAN_CONFIG=${DEBIAN_CONFIG:-/usr/src/linux-config-6.12/config.amd64_none_cloud-amd64.xz}
+declare -A BASE=([deb]=$DEBIAN_CONFIG)
+declare -A TARGET=([deb]=bindeb-pkg)
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: %s\n' "$PROG" "$*" >&2; }

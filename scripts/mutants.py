@@ -23,6 +23,8 @@ DST = "net/core/dst.c"
 ARP = "net/ipv4/arp.c"
 TCP = "net/ipv4/tcp.c"
 ETHTOOL = "net/ethtool/netlink.c"
+LINK = "net/core/link_watch.c"
+TCP_API = "include/net/tcp.h"
 
 # name: (invariant, file, [(what stands there once, what shall stand there)])
 MUTANTS = {
@@ -55,6 +57,12 @@ MUTANTS = {
         ("\tcount_vm_events(RESERVE_DRAW, 1UL << item->order);\n", "")]),
     "waits-without-reserve": ("Progress", RESERVE, [
         ("\tif (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||", "\tif (!(oc->gfp_mask & __GFP_FS) ||")]),
+    "link-waits-for-memory": ("Progress", LINK, [
+        ("\tflags = sk_reserve_enter_link();\n", "\tflags = sk_reserve_enter_dev();\n")]),
+    "tcp-limit-of-others": ("Progress", SOCK, [
+        ("\tif (sk_reserve_promised(sk)) {\n\t\tif (memcg", "\tif (0) {\n\t\tif (memcg")]),
+    "tcp-pressure-of-others": ("Progress", TCP_API, [
+        ("\tif (sk_reserve_promised(sk))\n\t\treturn false;\n\n", "")]),
     "waits-for-files": ("Progress", RESERVE, [
         ("\tunsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),\n\t\t\t\t    writeback - min(writeback, file));",
          "\tunsigned long swapout = writeback;")]),
@@ -369,7 +377,7 @@ MUTANTS = {
     "net-scope-not-left": ("Floor", NET_API, [
         ("\tif (unlikely(flags))\n\t\tmemalloc_flags_restore(flags);", "")]),
     "net-scope-for-anybody": ("Floor", NET_API, [
-        (" || !sk || !sock_flag(sk, SOCK_MEMALLOC))", " || !sk)")]),
+        ("return sk && sk_reserve_promised(sk) ?", "return sk && sk_reserve_active() ?")]),
     "net-scope-of-queue-forgotten": ("Progress", NET, [
         ("\t\tif (flags)\n\t\t\treturn flags;\n", "")]),
     "net-scope-of-device-forgotten": ("Progress", NET_API, [

@@ -340,6 +340,20 @@ static inline bool sk_reserve_may_charge(gfp_t gfp)
 }
 
 /**
+ * sk_reserve_promised - is a socket's memory promised to it?
+ * @sk: a full socket
+ *
+ * Limits that others fill are not for it then: its own buffers bound it.
+ *
+ * Context: Any.
+ * Return: true if it is a %SOCK_MEMALLOC socket, and there is a reserve.
+ */
+static inline bool sk_reserve_promised(const struct sock *sk)
+{
+	return sk_reserve_active() && sock_flag(sk, SOCK_MEMALLOC);
+}
+
+/**
  * sk_reserve_tx_gfp - may a socket draw on the reserve to send more?
  * @sk: the socket
  * @gfp: of the request
@@ -427,9 +441,7 @@ static inline void *sk_reserve_neigh(size_t size)
  */
 static inline unsigned int sk_reserve_enter(const struct sock *sk)
 {
-	if (!sk_reserve_active() || !sk || !sock_flag(sk, SOCK_MEMALLOC))
-		return 0;
-	return memalloc_noreclaim_save();
+	return sk && sk_reserve_promised(sk) ? memalloc_noreclaim_save() : 0;
 }
 
 /**
@@ -444,6 +456,21 @@ static inline unsigned int sk_reserve_enter(const struct sock *sk)
 static inline unsigned int sk_reserve_enter_dev(void)
 {
 	return sk_reserve_active() ? memalloc_noio_save() : 0;
+}
+
+/**
+ * sk_reserve_enter_link - begin what a way to swap waits for
+ *
+ * A link that comes up, a key of a tunnel: with memory gone, what waits for
+ * memory waits for swap, and swap for this. Here an allocation does not wait;
+ * it may have what is below the watermarks, and fails when that is gone.
+ *
+ * Context: Process.
+ * Return: for sk_reserve_leave().
+ */
+static inline unsigned int sk_reserve_enter_link(void)
+{
+	return sk_reserve_active() ? memalloc_noreclaim_save() : 0;
 }
 
 /* What sk_reserve_enter() returned tells: the static key may have changed. */

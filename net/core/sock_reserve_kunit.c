@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <net/arp.h>
+#include <net/tcp.h>
 
 /* Of fragments of one kind, without tuning */
 #define TEST_FRAG_PAGES	16
@@ -1052,6 +1053,10 @@ static void sk_reserve_test_scope(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, current->flags & PF_MEMALLOC_NOIO);
 	sk_reserve_leave(flags);
 	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC_NOIO);
+	flags = sk_reserve_enter_link();
+	KUNIT_EXPECT_TRUE(test, current->flags & PF_MEMALLOC);
+	sk_reserve_leave(flags);
+	KUNIT_EXPECT_FALSE(test, current->flags & PF_MEMALLOC);
 
 	__skb_queue_head_init(&queue);
 	skb[0] = alloc_skb(64, GFP_KERNEL);
@@ -1071,6 +1076,58 @@ static void sk_reserve_test_scope(struct kunit *test)
 	skb[1]->sk = NULL;
 	__skb_queue_purge(&queue);
 	sock_release(other);
+}
+
+/* TCP's common limit is for those to whom nothing was promised. */
+static void sk_reserve_test_common_limit(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	long limits[3];
+	struct socket *other;
+	struct sock *sk;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &other), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	sk = t->sock->sk;
+	memcpy(limits, sysctl_tcp_mem, sizeof(limits));
+	memset(sysctl_tcp_mem, 0, sizeof(limits));
+	KUNIT_EXPECT_FALSE(test, __sk_mem_schedule(other->sk, SZ_4M, SK_MEM_RECV));
+	KUNIT_EXPECT_TRUE(test, tcp_under_memory_pressure(other->sk));
+	KUNIT_EXPECT_TRUE(test, __sk_mem_schedule(sk, SZ_4M, SK_MEM_RECV));
+	KUNIT_EXPECT_TRUE(test, __sk_mem_schedule(sk, SZ_4M, SK_MEM_SEND));
+	KUNIT_EXPECT_FALSE(test, tcp_under_memory_pressure(sk));
+	sk_mem_reclaim(sk);
+	memcpy(sysctl_tcp_mem, limits, sizeof(limits));
+	tcp_leave_memory_pressure(other->sk);
+	sock_release(other);
+}
+
+/* Meanwhile what others give back is taken, too. */
+static bool link_becomes(struct sk_reserve_test *t, unsigned char state)
+{
+	unsigned long end = jiffies + 5 * HZ;
+
+	do {
+		hog_all(t);
+		hog_objects(t, NULL, SZ_2K);
+		hog_objects(t, NULL, SZ_4K);
+		msleep(20);
+	} while (READ_ONCE(t->dev->operstate) != state && time_before(jiffies, end));
+	return READ_ONCE(t->dev->operstate) == state;
+}
+
+/* With no memory to tell anybody that it went down, a link comes up again. */
+static void sk_reserve_test_link(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	dev_up(test, 1);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	netif_carrier_off(t->dev);
+	KUNIT_EXPECT_TRUE(test, link_becomes(t, IF_OPER_DOWN));
+	netif_carrier_on(t->dev);
+	KUNIT_EXPECT_TRUE(test, link_becomes(t, IF_OPER_UP));
 }
 
 /* Neighbours and small packets may be had in a scope, and not outside of one. */
@@ -1689,6 +1746,8 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_tx_share),
 	KUNIT_CASE(sk_reserve_test_segments),
 	KUNIT_CASE(sk_reserve_test_scope),
+	KUNIT_CASE(sk_reserve_test_common_limit),
+	KUNIT_CASE_SLOW(sk_reserve_test_link),
 	KUNIT_CASE(sk_reserve_test_control),
 	KUNIT_CASE(sk_reserve_test_arp),
 	KUNIT_CASE(sk_reserve_test_neigh),

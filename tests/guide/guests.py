@@ -38,6 +38,7 @@ class Answer:
 class Set:
     """What a guest is made from."""
     kernel: Path
+    initrd: Path | None
     accel: str
     image: Path
     files: dict[str, Path]      # and what is put into the image, by the path there
@@ -79,7 +80,7 @@ class Guest:
         """Without waiting for it."""
         self.boots += 1
         masks = " ".join(f"systemd.mask={name}" for name in IDLE[self.role] + ALWAYS_IDLE)
-        spec = Spec(kernel=self.made.kernel, initrd=None, memory_mb=512, cpus=1,
+        spec = Spec(kernel=self.made.kernel, initrd=self.made.initrd, memory_mb=512, cpus=1,
                     accel=self.made.accel, role=self.role, netdev=self.netdev, disk=self.disk,
                     append=f"root=/dev/vda rw net.ifnames=0 systemd.show_status=1 "
                            f"systemd.status_unit_format=name "
@@ -132,6 +133,24 @@ class Guest:
     def remove(self) -> None:
         self.stop()
         self.disk.unlink(missing_ok=True)
+
+
+def installed(image: Path, scratch: Path) -> tuple[Path, Path]:
+    """The kernel that is in an image, and its initramfs; a boot loader would find them there."""
+    def debugfs(request: str) -> str:
+        return subprocess.run([tool("debugfs"), "-R", request, str(image)], check=False,
+                              capture_output=True, text=True).stdout
+
+    found = []
+    for name in ("vmlinuz", "initrd.img"):
+        names = re.findall(rf"/({re.escape(name)}-[^/]+)/", debugfs("ls -p /boot"))
+        if len(names) != 1:
+            raise RigError(f"{image} has {len(names)} files {name}-* in /boot, and not one")
+        found.append(scratch / name)
+        debugfs(f'dump "/boot/{names[0]}" "{found[-1]}"')
+        if not found[-1].exists() or not found[-1].stat().st_size:
+            raise RigError(f"/boot/{names[0]} cannot be read from {image}")
+    return found[0], found[1]
 
 
 def modules(obj: Path, scratch: Path) -> dict[str, Path]:
