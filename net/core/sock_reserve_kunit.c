@@ -1103,31 +1103,51 @@ static void sk_reserve_test_common_limit(struct kunit *test)
 	sock_release(other);
 }
 
-/* Meanwhile what others give back is taken, too. */
-static bool link_becomes(struct sk_reserve_test *t, unsigned char state)
+/* In which scope the test's device is told of */
+static struct net_device *link_dev;
+static unsigned int link_told, link_told_waiting;
+
+static int link_event(struct notifier_block *nb, unsigned long event, void *info)
+{
+	if (event == NETDEV_CHANGE && netdev_notifier_info_to_dev(info) == link_dev) {
+		link_told++;
+		link_told_waiting += !(current->flags & PF_MEMALLOC);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block link_notifier = { .notifier_call = link_event };
+
+static bool link_becomes(unsigned char state)
 {
 	unsigned long end = jiffies + 5 * HZ;
 
-	do {
-		hog_all(t);
-		hog_objects(t, NULL, SZ_2K);
-		hog_objects(t, NULL, SZ_4K);
+	while (READ_ONCE(link_dev->operstate) != state && time_before(jiffies, end))
 		msleep(20);
-	} while (READ_ONCE(t->dev->operstate) != state && time_before(jiffies, end));
-	return READ_ONCE(t->dev->operstate) == state;
+	/* Until all have been told */
+	rtnl_lock();
+	rtnl_unlock();
+	return READ_ONCE(link_dev->operstate) == state;
 }
 
-/* With no memory to tell anybody that it went down, a link comes up again. */
+/* Who tells that a link went down does not wait for memory, and so for the link. */
 static void sk_reserve_test_link(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
 
 	dev_up(test, 1);
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	link_dev = t->dev;
+	link_told = 0;
+	link_told_waiting = 0;
+	KUNIT_ASSERT_EQ(test, register_netdevice_notifier(&link_notifier), 0);
 	netif_carrier_off(t->dev);
-	KUNIT_EXPECT_TRUE(test, link_becomes(t, IF_OPER_DOWN));
+	KUNIT_EXPECT_TRUE(test, link_becomes(IF_OPER_DOWN));
 	netif_carrier_on(t->dev);
-	KUNIT_EXPECT_TRUE(test, link_becomes(t, IF_OPER_UP));
+	KUNIT_EXPECT_TRUE(test, link_becomes(IF_OPER_UP));
+	unregister_netdevice_notifier(&link_notifier);
+	KUNIT_EXPECT_GE(test, link_told, 2U);
+	KUNIT_EXPECT_EQ(test, link_told_waiting, 0U);
 }
 
 /* Neighbours and small packets may be had in a scope, and not outside of one. */
