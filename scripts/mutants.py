@@ -25,6 +25,7 @@ TCP = "net/ipv4/tcp.c"
 ETHTOOL = "net/ethtool/netlink.c"
 LINK = "net/core/link_watch.c"
 TCP_API = "include/net/tcp.h"
+NETLINK = "net/netlink/af_netlink.c"
 
 # name: (invariant, file, [(what stands there once, what shall stand there)])
 MUTANTS = {
@@ -58,11 +59,13 @@ MUTANTS = {
     "waits-without-reserve": ("Progress", RESERVE, [
         ("\tif (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||", "\tif (!(oc->gfp_mask & __GFP_FS) ||")]),
     "link-waits-for-memory": ("Progress", LINK, [
-        ("\tflags = sk_reserve_enter_link();\n", "\tflags = sk_reserve_enter_dev();\n")]),
+        ("\t\tflags = sk_reserve_enter_link();\n", "\t\tflags = sk_reserve_enter_dev();\n")]),
     "tcp-limit-of-others": ("Progress", SOCK, [
         ("\tif (sk_reserve_promised(sk)) {\n\t\tif (memcg", "\tif (0) {\n\t\tif (memcg")]),
     "tcp-pressure-of-others": ("Progress", TCP_API, [
         ("\tif (sk_reserve_promised(sk))\n\t\treturn false;\n\n", "")]),
+    "listener-not-told": ("Progress", NETLINK, [
+        ("\t\tif (!sk_reserve_may_park(p->skb2))\n\t\t\tnetlink_overrun(sk);\n", "")]),
     "waits-for-files": ("Progress", RESERVE, [
         ("\tunsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),\n\t\t\t\t    writeback - min(writeback, file));",
          "\tunsigned long swapout = writeback;")]),

@@ -1150,6 +1150,31 @@ static void sk_reserve_test_link(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, link_told_waiting, 0U);
 }
 
+/* Who listens to a message that is dropped with its emergency memory is told so. */
+static void sk_reserve_test_listener(struct kunit *test)
+{
+	struct sockaddr_nl group = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = 1 << (RTNLGRP_LINK - 1),
+	};
+	struct socket *listener;
+	struct sk_buff *skb;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE,
+					       &listener), 0);
+	KUNIT_EXPECT_EQ(test, kernel_bind(listener, (struct sockaddr *)&group, sizeof(group)), 0);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	skb = alloc_skb(64, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, skb);
+	if (skb) {
+		skb->pfmemalloc = 1;
+		netlink_broadcast(init_net.rtnl, skb, 0, RTNLGRP_LINK, GFP_KERNEL);
+		KUNIT_EXPECT_EQ(test, listener->sk->sk_err, ENOBUFS);
+		KUNIT_EXPECT_TRUE(test, skb_queue_empty(&listener->sk->sk_receive_queue));
+	}
+	sock_release(listener);
+}
+
 /* Neighbours and small packets may be had in a scope, and not outside of one. */
 static void sk_reserve_test_control(struct kunit *test)
 {
@@ -1768,6 +1793,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_scope),
 	KUNIT_CASE(sk_reserve_test_common_limit),
 	KUNIT_CASE_SLOW(sk_reserve_test_link),
+	KUNIT_CASE(sk_reserve_test_listener),
 	KUNIT_CASE(sk_reserve_test_control),
 	KUNIT_CASE(sk_reserve_test_arp),
 	KUNIT_CASE(sk_reserve_test_neigh),
