@@ -56,6 +56,8 @@ help:
 	@echo '                         MINUTES=)'
 	@echo '  make oom               the same over tests/swap-over-nbd/oom.toml: OOM killer,'
 	@echo '                         fork storms, locks, huge pages, memory that goes and comes'
+	@echo '  make recovery          swap speed before and after a flood, one guest at a time, on'
+	@echo '                         a machine that does nothing else (SEEDS=)'
 	@echo '  make transports        the same over what can be swapped to: NVMe/TCP, iSCSI,'
 	@echo '                         NFS, WireGuard, RAID1, with kernels of configs/full.config'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
@@ -68,6 +70,8 @@ help:
 	@echo '  make net-cost          instructions to allocate, receive and send a packet'
 	@echo '  make slab-apart        slabs from below the watermarks, on both kernels'
 	@echo '  make reserve-faults    a million operations while allocations fail'
+	@echo '  make series            the series as mails, with a cover letter, in build/series'
+	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=60; hours)'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
 	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs")'
 	@echo '  make deb               Debian packages of the patched kernel, with the configuration'
@@ -82,7 +86,7 @@ help:
 	@echo
 	@echo 'KERNEL_SRC=dir-or-tarball uses another 6.12.y than that of Debian.'
 
-.PHONY: deps tree kernel-unmodified kernel-reserve kernel-debug kernel-rt refresh style htmldocs kunit mutants
+.PHONY: deps tree kernel-unmodified kernel-reserve kernel-debug kernel-rt refresh style htmldocs kunit mutants series series-build
 deps:
 	@scripts/deps.sh
 
@@ -101,6 +105,12 @@ style:
 
 htmldocs:
 	@scripts/htmldocs.sh
+
+series:
+	@scripts/series.sh
+
+series-build:
+	@scripts/series.sh --build $(or $(FROM),1) $(TO)
 
 kunit:
 	@scripts/kunit.sh
@@ -137,7 +147,7 @@ guide-deb: deb kernel-reserve
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh
 
-.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix oom transports demo check
+.PHONY: rig-selftest scripts-test reserve-top scenario scenarios matrix recovery oom transports demo check
 rig-selftest: kernel-reserve
 	@scripts/modules.sh reserve
 	@$(RIG) selftest $(KERNEL_reserve)
@@ -159,6 +169,10 @@ scenario:
 
 matrix: kernel-unmodified kernel-reserve
 	@$(RIG) matrix $(KERNEL_unmodified) $(KERNEL_reserve) $(TABLE_ARGS)
+
+recovery: kernel-reserve
+	@JOBS=1 $(RIG) matrix $(KERNEL_reserve) $(TABLE_ARGS) \
+		--cells tests/swap-over-nbd/recovery.toml --out $(BUILD)/recovery
 
 oom transports: kernel-unmodified-full kernel-reserve-full
 	@$(RIG) matrix $(KERNELS_full) $(TABLE_ARGS) --cells tests/swap-over-nbd/$@.toml \

@@ -500,7 +500,54 @@ test_guide_wants_a_way_and_a_kernel() {
 	mkdir -p "$BUILD/kernels/reserve-full"
 	touch "$BUILD/kernels/reserve-full/bzImage"
 	refused "run 'make kernel-reserve-full'" "$scripts/guide.sh" nbd
+	refused "run 'make deb'" "$scripts/guide.sh" --deb nbd-fstab
 	[[ ! -e $BUILD/guide ]] || fail "there is an image of no use"
+}
+
+# Mails of the series, with our files where they belong
+test_series() {
+	sed -i 's/^Subject:.*/From: A <a@b.invalid>\nSubject: mm: a change/' patches/slub.patch
+	refused "there is no" "$scripts/series.sh"
+	say 'mm: a cover' >patches/cover-letter
+	printf 'slub.patch\n\tmm/\n' >patches/own-files
+	refused "does not say which patch these come with: include/reserve.h" "$scripts/series.sh"
+	printf 'sock.patch\n\tinclude/\n\tmm/reserve.c\n' >>patches/own-files
+	refused "names what is not there, or twice: mm/reserve.c" "$scripts/series.sh"
+	printf 'slub.patch\n\tmm/\nsock.patch\n\tinclude/\n' >patches/own-files
+	refused "patches/sock.patch has no From: or no Subject:" "$scripts/series.sh"
+	sed -i 's/^Subject:.*/From: A <a@b.invalid>\nSubject: net: another/' patches/sock.patch
+	good "$scripts/series.sh"
+	grep -q '^Subject: \[PATCH 0/2\] mm: a cover' build/series/0000-*.patch || fail "no cover letter"
+	grep -q '^+int reserve;' build/series/0001-mm-a-change.patch || fail "mm/reserve.c is not in the first"
+	grep -q '^+extern int' build/series/0002-net-another.patch || fail "reserve.h is not in the second"
+	refused "usage: scripts/series.sh" "$scripts/series.sh" --build one
+	printf 'lost.patch\n\tmm/reserve.c\n' >>patches/own-files
+	refused "not in the series: lost.patch" "$scripts/series.sh"
+}
+
+# Packages, out of a configuration that is taken as it is
+test_deb() {
+	export DEBIAN_CONFIG=$PWD/config.xz
+	say CONFIG_FALLS_OUT=y | xz >other.xz
+	say CONFIG_LOCALVERSION=own >configs/deb.config
+	bin=$PWD/bin
+	mkdir "$bin"
+	refused "there is no $DEBIAN_CONFIG: install the package linux-config-6.12" "$scripts/kernel.sh" deb
+	mv other.xz config.xz
+	for f in bash dirname basename realpath nproc make gcc flex bison bc flock; do
+		ln -s "$(command -v $f)" "$bin/$f"
+	done
+	refused "dpkg-buildpackage is not installed: 'apt-get install debhelper" env PATH="$bin" "$scripts/kernel.sh" deb
+	for f in dpkg-buildpackage dh_builddeb openssl; do
+		printf '#!/bin/sh\n' >"$bin/$f"
+		chmod +x "$bin/$f"
+	done
+	# shellcheck disable=SC2016
+	echo 'bindeb-pkg:; touch $(O)/../linux-image-x_6.12.99-1_amd64.deb' >>linux/Makefile
+	PATH=$bin:$PATH good "$scripts/kernel.sh" deb
+	[[ -f build/kernels/deb/linux-image-x_6.12.99-1_amd64.deb ]] || fail "there is no package"
+	[[ ! -e build/kernels/deb/bzImage ]] || fail "there is a kernel that nobody built"
+	grep -qx CONFIG_LOCALVERSION=own build/kernels/deb/config || fail "it has another config"
 }
 
 test_make_says_what_is_wrong() {

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from . import jobs, procs, report
@@ -302,9 +303,11 @@ def verdicts(results: list[Outcome]) -> str:
 
 
 def recovery(results: list[Outcome]) -> str:
-    """The worst."""
+    """The median and, of several, the worst."""
     known = [result.recovery for result in results if result.recovery is not None]
-    return f"{min(known):.2f}" if known else "-"
+    if not known:
+        return "-"
+    return f"{median(known):.2f}" + (f" ({min(known):.2f})" if len(known) > 1 else "")
 
 
 def run(items: list[Item], settings: Settings, accel: str, minutes: float | None,

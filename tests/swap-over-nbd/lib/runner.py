@@ -26,6 +26,7 @@ SETTLE_STALL = 90   # the guest waits up to 45 s for its memory to come back, in
 EVERY = 5           # seconds between lines of progress
 SINGLE_ADDRESS = "10.0.2.15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
+RECOVERED = 5       # seconds after the flood within which it should be as before
 QUIET = (6, 16)     # compared where there is no flood
 # Where a card is unplugged, there is another way to the same server.
 SECOND = {"addr2": "10.0.3.15", "server2": "10.0.3.2"}
@@ -290,9 +291,11 @@ class Run:
         if self.series.last().get("t", 0) < 1000 * (end + COMPARED + 1):
             return
         before = self.series.swapped(start - COMPARED, start)
-        after = self.series.swapped(end + 1, end + COMPARED + 1)
-        if before and after and sum(before.values()):
-            out.recovery = round(sum(after.values()) / sum(before.values()), 2)
+        # At the best of the moments in which it should have come back
+        after = max(sum(self.series.swapped(end + late, end + late + COMPARED).values())
+                    for late in range(RECOVERED + 1))
+        if sum(before.values()):
+            out.recovery = round(after / sum(before.values()), 2)
         rest = self.series.swapped(end, math.inf)
         self.stuck_in_swap = bool(rest and before.get("swapin") and not rest["swapin"])
 
