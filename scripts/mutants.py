@@ -431,7 +431,10 @@ MUTANTS = {
     "net-refused-keeps-half": ("Exact", NET_SIZE, [
         ("\twhile (node-- > SK_RESERVE_FIRST)\n\t\tdemand_set(node, &sk_reserve_now[node]);\n", "")]),
     "net-never-shrinks": ("Exact", NET, [
-        ("\tsk_reserve_wish(&size);\n\tsk_reserve_shrink(&size);", "\t(void)size;")]),
+        ("\tsk_reserve_wish(&size);\n\treturn sk_reserve_shrink(&size);",
+         "\t(void)size;\n\treturn true;")]),
+    "net-shrinks-once": ("Exact", NET, [
+        ("\tif (!sk_reserve_trim())\n", "\tif (!sk_reserve_trim() && 0)\n")]),
     "net-mtu-unnoticed": ("Filled", NET_SIZE, [
         ("\tcase NETDEV_CHANGEMTU:\n", "")]),
     "net-ethtool-unnoticed": ("Filled", ETHTOOL, [

@@ -761,13 +761,13 @@ static void sk_reserve_wish(struct sk_reserve_size *size)
 	spin_unlock(&sk_reserve_lock);
 }
 
-/* Promise no more than all on the list need. */
-static void sk_reserve_trim(void)
+/* Promise no more than all on the list need; false if more of it is in use. */
+static bool sk_reserve_trim(void)
 {
 	struct sk_reserve_size size;
 
 	sk_reserve_wish(&size);
-	sk_reserve_shrink(&size);
+	return sk_reserve_shrink(&size);
 }
 
 static void sk_reserve_down(void)
@@ -954,7 +954,9 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 		return;
 	}
 	lacking = false;
-	sk_reserve_trim();
+	if (!sk_reserve_trim())
+		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
+				   SK_RESERVE_LINGER);
 }
 
 /**

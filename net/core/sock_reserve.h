@@ -99,7 +99,7 @@ struct sk_reserve_size {
 void sk_reserve_describe(struct sk_reserve *res, struct sock *sk);
 void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets);
 int sk_reserve_grow(const struct sk_reserve_size *size);
-void sk_reserve_shrink(const struct sk_reserve_size *size);
+bool sk_reserve_shrink(const struct sk_reserve_size *size);
 
 /* Sysctls: see sk_reserve_tune() */
 extern unsigned int sk_reserve_scale;

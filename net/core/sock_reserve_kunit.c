@@ -1762,6 +1762,33 @@ static void sk_reserve_test_no_frags(struct kunit *test)
 	t->sock->sk->sk_daddr = 0;
 }
 
+/* A node of which more is in use gets smaller once it is given back. */
+static void sk_reserve_test_tune_in_use(struct kunit *test)
+{
+	struct mem_reserve *ring = sk_reserve_node(RING);
+	struct page *page, *next;
+	unsigned long limit;
+	LIST_HEAD(drawn);
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	limit = ring->pages.limit;
+	while ((page = __sk_reserve_rx_page(0)))
+		list_add(&page->lru, &drawn);
+	KUNIT_EXPECT_EQ(test, ring->pages.usage, limit);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 10), 0);
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
+	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
+	list_for_each_entry_safe(page, next, &drawn, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_LT(test, ring->pages.limit, limit);
+	KUNIT_EXPECT_FALSE(test, timer_pending(&sk_reserve_resize_work.timer));
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 100), 0);
+}
+
 static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_connect),
 	KUNIT_CASE(sk_reserve_test_connect_twice),
@@ -1811,6 +1838,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_scale),
 	KUNIT_CASE(sk_reserve_test_no_frags),
+	KUNIT_CASE(sk_reserve_test_tune_in_use),
 	{}
 };
 

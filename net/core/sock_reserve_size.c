@@ -570,18 +570,24 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
  * @size: what is needed
  *
  * Takes memory only for what has less than that. A node that cannot have it,
- * or of which more is in use, stays as it is until the next change.
+ * or of which more is in use, stays as it is.
  *
  * Context: Process, under sk_reserve_mutex. Sleeps.
+ * Return: true if no node stayed as it is.
  */
-void sk_reserve_shrink(const struct sk_reserve_size *size)
+bool sk_reserve_shrink(const struct sk_reserve_size *size)
 {
 	enum sk_reserve_node node;
+	bool done = true;
 
-	for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++)
-		if (!demand_set(node, size))
+	for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++) {
+		if (demand_set(node, size))
+			done = false;
+		else
 			sk_reserve_now[node] = *size;
+	}
 	trace_sk_reserve_size(size, 0);
+	return done;
 }
 
 /* net.core.sock_reserve_* */
