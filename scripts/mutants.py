@@ -163,6 +163,8 @@ MUTANTS = {
         ("(!memory_is_plentiful() || !item_adopt(item))", "!item_adopt(item)")]),
     "never-adopted": ("Filled", RESERVE, [
         ("\t\tslab_reserve_adopt(item, nr);\n\telse", "\t\t;\n\telse")]),
+    "net-dead-socket-keeps-page": ("Balanced", NET, [
+        ("\tif (sk->sk_frag.page && page_is_pfmemalloc(", "\tif (0 && page_is_pfmemalloc(")]),
     "net-dead-socket-keeps-packets": ("Balanced", NET, [
         ("\tskb_rbtree_purge(&tp->out_of_order_queue);\n", "")]),
     "net-replaced-loses-share": ("Filled", SOCK, [("\tsk_reserve_join(sk);\n", "")]),
@@ -250,12 +252,14 @@ MUTANTS = {
     "net-clone-of-sent-is-received": ("Exact", SKBUFF, [
         ("\t       SKB_ALLOC_TX : SKB_ALLOC_RX;", "\t       SKB_ALLOC_RX : SKB_ALLOC_RX;")]),
     "net-clone-not-charged": ("Floor", SKBUFF, [
-        ("\t\t\tif (sk_reserve_active())\n\t\t\t\treturn skb_clone_charged(skb, gfp_mask);\n", "")]),
+        ("\t\t\tif (sk_reserve_active()) {\n\t\t\t\tn = skb_clone_head(", "\t\t\tif (0) {\n\t\t\t\tn = skb_clone_head(")]),
     "net-clone-shares-data-uncounted": ("Balanced", SKBUFF, [
-        ("\treturn n ? __skb_clone(n, skb) : NULL;",
-         "\tif (n && __skb_clone(n, skb))\n\t\tatomic_dec(&skb_shinfo(skb)->dataref);\n\treturn n;")]),
-    "net-head-kept-for-reuse": ("Balanced", NET_API, [
-        ("\t       __slab_reserve_object(skb);", "\t       false;")]),
+        ("clone:\n\treturn __skb_clone(n, skb);",
+         "clone:\n\t__skb_clone(n, skb);\n\tif (skb_pfmemalloc(skb))\n"
+         "\t\tatomic_dec(&skb_shinfo(skb)->dataref);\n\treturn n;")]),
+    "net-head-kept-for-reuse": ("Balanced", SKBUFF, [
+        ("\tif (slab_reserve_object(skb))\n\t\tkmem_cache_free(net_hotdata.skbuff_cache, skb);",
+         "\tif (0)\n\t\tkmem_cache_free(net_hotdata.skbuff_cache, skb);")]),
     "net-head-lost-without-data": ("Balanced", SKBUFF, [
         ("\tdata = skb_kmalloc_charged(&size, gfp_mask, flags, &head_frag);\n\tif (!data) {\n"
          "\t\tkmem_cache_free(cache, skb);\n",

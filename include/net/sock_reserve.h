@@ -48,7 +48,7 @@ struct page *__sk_reserve_rx_page(gfp_t gfp);
 void *__sk_reserve_rx_frag(unsigned int size);
 struct sk_buff *__sk_reserve_rx_head(void);
 struct sk_buff *__sk_reserve_rx_skb(struct net_device *dev, unsigned int len,
-				    unsigned int headroom);
+				    unsigned int headroom) __cold;
 bool __sk_reserve_rx_refill(struct page_frag *pfrag, gfp_t gfp);
 
 struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp,
@@ -79,22 +79,21 @@ static inline bool sk_reserve_has_heads(void)
 }
 
 /**
- * sk_reserve_keeps - does a packet's head belong to the reserve?
+ * sk_reserve_may_keep - may a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
  *
  * One that is received bears the mark. TCP takes it off what it sends: the
  * heads of that are of the kind that is never put aside. What a storage daemon
- * sends never bore it.
+ * sends never bore it. slab_reserve_object() has the last word.
  *
  * Context: Any.
- * Return: true if @skb must be freed instead.
+ * Return: false if @skb may be kept.
  */
-static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+static inline bool sk_reserve_may_keep(const struct sk_buff *skb)
 {
 	return sk_reserve_has_heads() &&
 	       (skb_pfmemalloc(skb) ||
-		static_branch_unlikely(&mem_reserve_daemon_key)) &&
-	       __slab_reserve_object(skb);
+		static_branch_unlikely(&mem_reserve_daemon_key));
 }
 
 #else
@@ -208,7 +207,7 @@ static inline bool sk_reserve_has_heads(void)
 	return false;
 }
 
-static inline bool sk_reserve_keeps(const struct sk_buff *skb)
+static inline bool sk_reserve_may_keep(const struct sk_buff *skb)
 {
 	return false;
 }
@@ -260,7 +259,7 @@ static inline void *sk_reserve_rx_frag(unsigned int size)
  * sk_reserve_rx_head - a struct sk_buff from the reserve
  *
  * Free it with kmem_cache_free(); do not keep it for reuse, see
- * sk_reserve_keeps().
+ * sk_reserve_may_keep().
  *
  * Context: Any but NMI.
  * Return: the head, not initialised, or %NULL.
@@ -335,7 +334,7 @@ static inline gfp_t sk_reserve_gfp(gfp_t gfp)
  */
 static inline bool sk_reserve_may_charge(gfp_t gfp)
 {
-	return sk_reserve_active() &&
+	return IS_ENABLED(CONFIG_MEM_RESERVE) &&
 	       (gfp & __GFP_MEMALLOC || current->flags & PF_MEMALLOC);
 }
 

@@ -1048,6 +1048,8 @@ static bool ofo_in_emergency(const struct tcp_sock *tp)
  * A connection that died under load has packets in emergency memory that wait
  * for others, and keeps them for minutes after it was closed. The peer sends
  * them again, if there is one: it may be dropped from this queue at any time.
+ * And it has the page that was to be sent from next, for as long as somebody
+ * has it open.
  *
  * Context: Process, with the socket locked.
  */
@@ -1055,6 +1057,10 @@ void sk_reserve_drop(struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sk(sk);
 
+	if (sk->sk_frag.page && page_is_pfmemalloc(sk->sk_frag.page)) {
+		put_page(sk->sk_frag.page);
+		sk->sk_frag.page = NULL;
+	}
 	if (!IS_ENABLED(CONFIG_INET) || !sk_is_tcp(sk) || !ofo_in_emergency(tp))
 		return;
 	skb_rbtree_purge(&tp->out_of_order_queue);

@@ -1662,8 +1662,11 @@ static void sk_reserve_test_drop(struct kunit *test)
 	KUNIT_EXPECT_GT(test, all_usage(), 0UL);
 	rb_link_node(&skb->rbnode, NULL, &ofo->rb_node);
 	rb_insert_color(&skb->rbnode, ofo);
+	t->sock->sk->sk_use_task_frag = false;
+	KUNIT_EXPECT_TRUE(test, sk_reserve_tx_refill(t->sock->sk, &t->sock->sk->sk_frag));
 	sk_clear_memalloc(t->sock->sk);
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(ofo));
+	KUNIT_EXPECT_NULL(test, t->sock->sk->sk_frag.page);
 	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
 }
 

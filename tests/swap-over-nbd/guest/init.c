@@ -396,6 +396,8 @@ static bool nodes_idle(struct nodes *nodes)
 /*
  * The receive ring holds what was drawn until new packets turn it over, so read
  * from the device until every node is at 0, or it is clear that one will not be.
+ * A slab whose objects stayed for long is an ordinary one by then, and is kept
+ * when it is empty, as those are.
  */
 static void drain(struct nodes *nodes)
 {
@@ -406,6 +408,7 @@ static void drain(struct nodes *nodes)
 			die("reading %s", transport->swap);
 		if (nodes_idle(nodes))
 			break;
+		slabs_shrink();
 		usleep(500 * 1000);
 	}
 	say_nodes("idle", nodes);

@@ -426,7 +426,7 @@ class Run:
         else:
             since = max(self.advanced, self.flood_until, self.fault_until)
             stall = self.scenario.limits.stall
-            if self.stage == "disconnected":
+            if self.stage in ("swapoff", "disconnected"):
                 stall = max(stall, SETTLE_STALL)
             if now - since > stall:
                 self._hang(f"no page moved for {now - self.advanced:.0f} s"
