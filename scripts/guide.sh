@@ -20,7 +20,8 @@ OBJ=${OBJ:-$BUILD/obj-reserve-full}
 guide=$ROOT/tests/guide
 out=$BUILD/guide
 image=$out/image
-deb=
+deb=''
+made_by=kernel-reserve-full
 packages=(systemd systemd-sysv udev dbus kmod procps iproute2 ifupdown iputils-ping
 	e2fsprogs nbd-client nbd-server open-iscsi nvme-cli nfs-common nfs-kernel-server)
 
@@ -78,9 +79,12 @@ make_image() {
 
 if [[ ${1:-} == --deb ]]; then
 	shift
-	deb=$(compgen -G "$BUILD/kernels/deb/linux-image-*.deb") ||
-		die "there is no package in $(rel "$BUILD/kernels/deb"): run 'make deb'"
+	mapfile -t debs < <(compgen -G "$BUILD/kernels/deb/linux-image-*.deb")
+	((${#debs[@]} == 1)) ||
+		die "there are ${#debs[@]} packages linux-image-* in $(rel "$BUILD/kernels/deb"), and not one: run 'make deb'"
+	deb=${debs[0]}
 	image=$out/image-deb
+	made_by=kernel-reserve
 	packages+=(initramfs-tools zstd)
 fi
 if [[ ${1:-} == --inside ]]; then
@@ -94,7 +98,7 @@ for way; do
 	}
 done
 [[ -f $KERNEL/bzImage && ( -n $deb || -f $OBJ/modules.builtin ) ]] ||
-	die "there is no kernel in $(rel "$KERNEL"), or not what it was built from: run 'make kernel-reserve-full'"
+	die "there is no kernel in $(rel "$KERNEL"), or not what it was built from: run 'make $made_by'"
 missing=()
 for tool in mmdebstrap mke2fs debugfs depmod; do
 	command -v "$tool" >/dev/null || missing+=("$tool")

@@ -384,7 +384,7 @@ MUTANTS = {
     "net-scope-not-left": ("Floor", NET_API, [
         ("\tif (unlikely(flags))\n\t\tmemalloc_flags_restore(flags);", "")]),
     "net-scope-for-anybody": ("Floor", NET_API, [
-        ("return sk && sk_reserve_promised(sk) ?", "return sk && sk_reserve_active() ?")]),
+        (" || !sk || !sock_flag(sk, SOCK_MEMALLOC))", " || !sk)")]),
     "net-scope-of-queue-forgotten": ("Progress", NET, [
         ("\t\tif (flags)\n\t\t\treturn flags;\n", "")]),
     "net-scope-of-device-forgotten": ("Progress", NET_API, [
@@ -437,8 +437,10 @@ MUTANTS = {
     "net-never-shrinks": ("Exact", NET, [
         ("\tsk_reserve_wish(&size);\n\treturn sk_reserve_shrink(&size);",
          "\t(void)size;\n\treturn true;")]),
+    "net-goes-too-soon": ("Filled", NET, [
+        ("\tif (time_after_eq64(now, end))\n\t\treturn false;\n", "\treturn false;\n")]),
     "net-shrinks-once": ("Exact", NET, [
-        ("\tif (!sk_reserve_trim())\n", "\tif (!sk_reserve_trim() && 0)\n")]),
+        ("!sk_reserve_lingers() && !sk_reserve_trim())\n", "!sk_reserve_lingers() && !sk_reserve_trim() && 0)\n")]),
     "net-mtu-unnoticed": ("Filled", NET_SIZE, [
         ("\tcase NETDEV_CHANGEMTU:\n", "")]),
     "net-ethtool-unnoticed": ("Filled", ETHTOOL, [

@@ -24,7 +24,7 @@ usage() {
 build='' from=1 to=
 if [[ ${1:-} == --build ]]; then
 	build=1 from=${2:-1} to=${3:-}
-	[[ $from$to =~ ^[0-9]+$ && $# -le 3 ]] || usage
+	[[ $from =~ ^[1-9][0-9]*$ && $to =~ ^([1-9][0-9]*)?$ && $# -le 3 ]] || usage
 elif (($#)); then
 	usage
 fi
@@ -124,22 +124,36 @@ compile() {
 		"${kmake[@]}" KCONFIG_ALLCONFIG="$TMP/fragment" allnoconfig &&
 			"${kmake[@]}" olddefconfig && "${kmake[@]}" "-j$(nproc)" W=1 bzImage
 	} >"$1" 2>&1 </dev/null || status=$?
-	sed -nE 's/^(.*\.[chS]):[0-9]+:[0-9]+: warning: /\1: /p' "$1" | sort -u >"$TMP/warnings"
+	# Without line numbers, which a patch moves
+	sed -nE 's/^([^ ]+):[0-9]+(:[0-9]+)?: warning: /\1: /p; /^[^ ]+: warning: objtool/p; /^WARNING: modpost/p' \
+		"$1" | sort -u >"$TMP/warnings"
 	return "$status"
 }
 
 # prefix N COMMIT SUBJECT: the tree as the first N mails make it, built and booted
 prefix() {
 	local n=$1 log=$BUILD/logs/series-$1.log f new
+	# All that any mail has, so that nothing of a later one is there.
 	while read -r f; do
-		mkdir -p "$work/$(dirname "$f")"
-		g show "$2:$f" >"$TMP/file"
-		cmp -s "$TMP/file" "$work/$f" || cp "$TMP/file" "$work/$f"
-	done < <(g ls-tree -r --name-only "$2")
+		if g cat-file -e "$2:$f" 2>/dev/null; then
+			mkdir -p "$work/$(dirname "$f")"
+			g show "$2:$f" >"$TMP/file"
+			cmp -s "$TMP/file" "$work/$f" || cp "$TMP/file" "$work/$f"
+		else
+			rm -f -- "$work/$f"
+		fi
+	done < <(g ls-tree -r --name-only reserve)
+	# What warned is compiled again, or it would not say so again.
+	cut -d: -f1 "$work/.warned" 2>/dev/null | sort -u | while read -r f; do
+		f=$(realpath -m "$work/obj/$f")
+		[[ $f != "$work"/* || ! -f $f ]] || touch "$f"
+	done
 	if ! compile "$log"; then
+		cp "$TMP/warnings" "$work/.warned"
 		check_that "$n builds: $3 ($(rel "$log"))" false
 		return
 	fi
+	cp "$TMP/warnings" "$work/.warned"
 	new=$(comm -23 "$TMP/warnings" "$work/.warnings" | head -n 3)
 	check_that "$n builds, without a new warning at W=1: $3${new:+: $new}" [ -z "$new" ]
 	mkdir -p "$work/kernel"
@@ -157,14 +171,20 @@ quietly() {
 }
 
 build_prefixes() {
-	local n=0 at subject f
+	local n=0 at subject f stamp
+	for f in guest.config reserve.config; do cat "$CONFIGS/$f"; done >"$TMP/fragment"
 	lock kernel
 	work=$BUILD/linux-series
 	mkdir -p "$BUILD/logs"
-	[[ -d $work/Documentation ]] || cp -a --reflink=auto "$U" "$work"
+	# Another source or another compiler: from the beginning.
+	stamp=$({ cat "$U/.reserve/source" "$TMP/fragment"; gcc --version; } | sha256sum)
+	if [[ $(cat "$work/.stamp" 2>/dev/null) != "$stamp" ]]; then
+		rm -rf -- "$work"
+		cp -a --reflink=auto "$U" "$work"
+		say "$stamp" >"$work/.stamp"
+	fi
 	kmake_for unmodified
 	kmake=(make -C "$work" "O=$work/obj" "${kmake[@]:4}")
-	for f in guest.config reserve.config; do cat "$CONFIGS/$f"; done >"$TMP/fragment"
 	if [[ ! -f $work/.warnings ]]; then
 		compile "$BUILD/logs/series-0.log" || die "Linux $(kernel_version "$U") does not build: see $(rel "$BUILD/logs/series-0.log")"
 		mv "$TMP/warnings" "$work/.warnings"
@@ -174,10 +194,12 @@ build_prefixes() {
 		n=$((n + 1))
 		((n < from || n > ${to:-$n})) || prefix "$n" "$at" "$subject"
 	done < <(g log --reverse --format='%H %s' base..reserve)
+	((passed + failed)) || die "the series has $n mails: there is nothing from $from to ${to:-$n}"
 	say "$passed passed, $failed failed"
 	((failed == 0))
 }
 
+lock series
 tmpdir series
 check_own_files
 make_mails

@@ -79,7 +79,7 @@ static inline bool sk_reserve_has_heads(void)
 }
 
 /**
- * sk_reserve_may_keep - may a packet's head belong to the reserve?
+ * sk_reserve_may_own - may a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
  *
  * One that is received bears the mark. TCP takes it off what it sends: the
@@ -87,9 +87,9 @@ static inline bool sk_reserve_has_heads(void)
  * sends never bore it. slab_reserve_object() has the last word.
  *
  * Context: Any.
- * Return: false if @skb may be kept.
+ * Return: false if it does not, and @skb may be put aside.
  */
-static inline bool sk_reserve_may_keep(const struct sk_buff *skb)
+static inline bool sk_reserve_may_own(const struct sk_buff *skb)
 {
 	return sk_reserve_has_heads() &&
 	       (skb_pfmemalloc(skb) ||
@@ -207,7 +207,7 @@ static inline bool sk_reserve_has_heads(void)
 	return false;
 }
 
-static inline bool sk_reserve_may_keep(const struct sk_buff *skb)
+static inline bool sk_reserve_may_own(const struct sk_buff *skb)
 {
 	return false;
 }
@@ -259,7 +259,7 @@ static inline void *sk_reserve_rx_frag(unsigned int size)
  * sk_reserve_rx_head - a struct sk_buff from the reserve
  *
  * Free it with kmem_cache_free(); do not keep it for reuse, see
- * sk_reserve_may_keep().
+ * sk_reserve_may_own().
  *
  * Context: Any but NMI.
  * Return: the head, not initialised, or %NULL.
@@ -329,7 +329,7 @@ static inline gfp_t sk_reserve_gfp(gfp_t gfp)
 
 /*
  * Can a request be one that is charged? Inline, since each packet asks while
- * there is a reserve; gfp_pfmemalloc_allowed() has the last word. The victims
+ * there are SOCK_MEMALLOC sockets; gfp_pfmemalloc_allowed() has the last word. The victims
  * of the OOM killer have what is below the watermarks, and nothing of this.
  */
 static inline bool sk_reserve_may_charge(gfp_t gfp)
@@ -440,7 +440,9 @@ static inline void *sk_reserve_neigh(size_t size)
  */
 static inline unsigned int sk_reserve_enter(const struct sock *sk)
 {
-	return sk && sk_reserve_promised(sk) ? memalloc_noreclaim_save() : 0;
+	if (!sk_reserve_active() || !sk || !sock_flag(sk, SOCK_MEMALLOC))
+		return 0;
+	return memalloc_noreclaim_save();
 }
 
 /**

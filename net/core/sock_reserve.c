@@ -91,6 +91,9 @@ static DECLARE_DELAYED_WORK(sk_reserve_resize_work, sk_reserve_resize_fn);
  */
 #define SK_RESERVE_LINGER	(15 * HZ)
 
+/* When a socket last let go, in jiffies; under sk_reserve_lock */
+static u64 sk_reserve_gone;
+
 /* Receive buffers */
 
 struct page *__sk_reserve_rx_page(gfp_t gfp)
@@ -927,6 +930,20 @@ void sk_reserve_join(struct sock *sk)
 }
 EXPORT_SYMBOL_GPL(sk_reserve_join);
 
+/* A connection that broke has a while to come back, whatever else is to be done. */
+static bool sk_reserve_lingers(void)
+{
+	u64 end, now = get_jiffies_64();
+
+	spin_lock(&sk_reserve_lock);
+	end = sk_reserve_gone + SK_RESERVE_LINGER;
+	spin_unlock(&sk_reserve_lock);
+	if (time_after_eq64(now, end))
+		return false;
+	queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work, end - now);
+	return true;
+}
+
 /*
  * What cannot be had is said in the log, and asked for again: the connections
  * stand, with what they were promised before.
@@ -939,7 +956,7 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 	guard(mutex)(&sk_reserve_mutex);
 
 	if (list_empty(&sk_reserves)) {
-		if (sk_reserve_node(NETWORK)->parent)
+		if (sk_reserve_node(NETWORK)->parent && !sk_reserve_lingers())
 			sk_reserve_down();
 		return;
 	}
@@ -954,7 +971,7 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 		return;
 	}
 	lacking = false;
-	if (!sk_reserve_trim())
+	if (!sk_reserve_lingers() && !sk_reserve_trim())
 		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
 				   SK_RESERVE_LINGER);
 }
@@ -1020,8 +1037,10 @@ void sk_reserve_disconnect(struct sock *sk)
 
 	spin_lock(&sk_reserve_lock);
 	res = sk_reserve_find(sk);
-	if (res)
+	if (res) {
 		sk_reserve_list_del(res);
+		sk_reserve_gone = get_jiffies_64();
+	}
 	spin_unlock(&sk_reserve_lock);
 
 	if (res) {
@@ -1047,9 +1066,9 @@ static bool ofo_in_emergency(const struct tcp_sock *tp)
  *
  * A connection that died under load has packets in emergency memory that wait
  * for others, and keeps them for minutes after it was closed. The peer sends
- * them again, if there is one: it may be dropped from this queue at any time.
- * And it has the page that was to be sent from next, for as long as somebody
- * has it open.
+ * them again, if there is one: they may be dropped from this queue at any time.
+ * The socket has the page that was to be sent from next, too, and keeps it for as
+ * long as somebody has the socket open.
  *
  * Context: Process, with the socket locked.
  */
@@ -1060,6 +1079,7 @@ void sk_reserve_drop(struct sock *sk)
 	if (sk->sk_frag.page && page_is_pfmemalloc(sk->sk_frag.page)) {
 		put_page(sk->sk_frag.page);
 		sk->sk_frag.page = NULL;
+		sk->sk_frag.offset = 0;
 	}
 	if (!IS_ENABLED(CONFIG_INET) || !sk_is_tcp(sk) || !ofo_in_emergency(tp))
 		return;

@@ -69,6 +69,15 @@ static void test_dev_setup(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
+/* As if time had passed */
+static void settle(void)
+{
+	spin_lock(&sk_reserve_lock);
+	sk_reserve_gone = 0;
+	spin_unlock(&sk_reserve_lock);
+	flush_delayed_work(&sk_reserve_resize_work);
+}
+
 static struct net_device *dev_new(struct kunit *test, u32 rx_pending, unsigned int queues)
 {
 	struct test_dev *priv;
@@ -84,7 +93,7 @@ static struct net_device *dev_new(struct kunit *test, u32 rx_pending, unsigned i
 	err = register_netdevice(dev) ?: dev_open(dev, NULL);
 	rtnl_unlock();
 	KUNIT_ASSERT_EQ(test, err, 0);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	return dev;
 }
 
@@ -92,7 +101,7 @@ static void dev_free(struct net_device *dev)
 {
 	unregister_netdev(dev);
 	free_netdev(dev);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 }
 
 static void dev_up(struct kunit *test, u32 rx_pending)
@@ -204,7 +213,7 @@ static void socket_down(struct sk_reserve_test *t)
 	sk_clear_memalloc(t->sock->sk);
 	sock_release(t->sock);
 	t->sock = NULL;
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 }
 
 static int sk_reserve_test_init(struct kunit *test)
@@ -280,13 +289,17 @@ static void sk_reserve_test_linger(struct kunit *test)
 	struct timer_list *timer = &sk_reserve_resize_work.timer;
 
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	sk_clear_memalloc(t->sock->sk);
 	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_TRUE(test, timer_pending(timer));
 	KUNIT_EXPECT_TRUE(test, time_after(timer->expires, jiffies + SK_RESERVE_LINGER / 2));
+	/* Something else has it look at the sizes meanwhile. */
 	flush_delayed_work(&sk_reserve_resize_work);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	KUNIT_EXPECT_TRUE(test, timer_pending(timer));
+	settle();
 	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
 }
 
@@ -340,7 +353,7 @@ static void sk_reserve_test_reconnect(struct kunit *test)
 	mutex_unlock(&sk_reserve_mutex);
 	flush_work(&r.work);
 	destroy_work_on_stack(&r.work);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 }
 
@@ -523,14 +536,14 @@ static void sk_reserve_test_rings(struct kunit *test)
 	rtnl_lock();
 	ethtool_notify(t->dev, ETHTOOL_MSG_RINGS_NTF, NULL);
 	rtnl_unlock();
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none + 128);
 	small = ring->pages.limit;
 
 	rtnl_lock();
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(t->dev, 9000), 0);
 	rtnl_unlock();
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_GT(test, ring->pages.limit, small);
 
 	/* More than a queue is promised */
@@ -539,7 +552,7 @@ static void sk_reserve_test_rings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dev_set_mtu(t->dev, 1500), 0);
 	sk_reserve_dev_changed(t->dev);
 	rtnl_unlock();
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, none + 256);
 
 	dev_gone(t);
@@ -561,7 +574,7 @@ static void sk_reserve_test_replace(struct kunit *test)
 	hog_thin(t);
 	sk_force_memalloc(sock->sk);
 	sk_clear_memalloc(t->sock->sk);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_EQ(test, network_limit(), limit);
 	sk_clear_memalloc(sock->sk);
@@ -578,11 +591,11 @@ static void sk_reserve_test_retry(struct kunit *test)
 	hog_all(t);
 	hog_thin(t);
 	sk_force_memalloc(t->sock->sk);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
 	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
 	hog_free(t);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_GT(test, network_limit(), 0UL);
 }
@@ -625,7 +638,7 @@ static void sk_reserve_test_refused(struct kunit *test)
 		sk_clear_memalloc(sock[i]->sk);
 		sock_release(sock[i]);
 	}
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 }
 
@@ -1779,14 +1792,14 @@ static void sk_reserve_test_tune_in_use(struct kunit *test)
 		list_add(&page->lru, &drawn);
 	KUNIT_EXPECT_EQ(test, ring->pages.usage, limit);
 	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 10), 0);
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
 	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
 	list_for_each_entry_safe(page, next, &drawn, lru) {
 		list_del(&page->lru);
 		__free_page(page);
 	}
-	flush_delayed_work(&sk_reserve_resize_work);
+	settle();
 	KUNIT_EXPECT_LT(test, ring->pages.limit, limit);
 	KUNIT_EXPECT_FALSE(test, timer_pending(&sk_reserve_resize_work.timer));
 	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 100), 0);

@@ -396,8 +396,8 @@ static bool nodes_idle(struct nodes *nodes)
 /*
  * The receive ring holds what was drawn until new packets turn it over, so read
  * from the device until every node is at 0, or it is clear that one will not be.
- * A slab whose objects stayed for long is an ordinary one by then, and is kept
- * when it is empty, as those are.
+ * A slab whose objects stayed for long is an ordinary one by then, whose page is
+ * counted below /orphans. SLUB keeps those when they are empty: it is asked for them.
  */
 static void drain(struct nodes *nodes)
 {

@@ -128,8 +128,9 @@ def _waits(matrix: "Matrix") -> list[str]:
 
 def _told(matrix: "Matrix") -> str:
     counted = f"{matrix.count('told')} runs of kernels without a reserve are for information only"
-    return counted + "; recovery is the ratio of pages swapped a second within seconds after the " \
-        "flood to those before, the median of the seeds (and the worst)"
+    return counted + "; recovery is the ratio of pages swapped in the best five seconds that " \
+        "begin within five after the flood to those of the five before it, the median of the " \
+        "seeds (and the worst)"
 
 
 def _matrix_text(matrix: "Matrix") -> str:

@@ -291,9 +291,11 @@ class Run:
         if self.series.last().get("t", 0) < 1000 * (end + COMPARED + 1):
             return
         before = self.series.swapped(start - COMPARED, start)
-        # At the best of the moments in which it should have come back
+        # From the best of the moments at which it should have come back
+        lates = [late for late in range(RECOVERED + 1)
+                 if self.series.last().get("t", 0) >= 1000 * (end + late + COMPARED)]
         after = max(sum(self.series.swapped(end + late, end + late + COMPARED).values())
-                    for late in range(RECOVERED + 1))
+                    for late in lates)
         if sum(before.values()):
             out.recovery = round(after / sum(before.values()), 2)
         rest = self.series.swapped(end, math.inf)
