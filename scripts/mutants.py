@@ -169,8 +169,8 @@ MUTANTS = {
         ("\tskb_rbtree_purge(&tp->out_of_order_queue);\n", "")]),
     "net-replaced-loses-share": ("Filled", SOCK, [("\tsk_reserve_join(sk);\n", "")]),
     "net-lacking-for-ever": ("Filled", NET, [
-        ("\t\tlacking = true;\n\t\tqueue_delayed_work(system_unbound_wq, "
-         "&sk_reserve_resize_work,\n\t\t\t\t   SK_RESERVE_LINGER);\n", "\t\tlacking = true;\n")]),
+        ("\t\tlacking = true;\n\t\tsk_reserve_resize_later(SK_RESERVE_LINGER);\n",
+         "\t\tlacking = true;\n")]),
     "net-daemon-not-charged": ("Strict", NET, [
         ("\t       skb_move(skb, &mem_reserve_daemons, roomy);", "\t       roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET, [
@@ -362,14 +362,8 @@ MUTANTS = {
         ("\t\tif (net && net != pos->net) {", "\t\tif (0) {")]),
     "net-namespace-gone-unnoticed": ("Exact", NET, [
         ("\tlist_del_rcu(&res->list);\n\tsk_reserve_set_net();", "\tlist_del_rcu(&res->list);")]),
-    "net-no-linger": ("Filled", NET, [
-        ("\tif (res) {\n\t\tqueue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,\n"
-         "\t\t\t\t   SK_RESERVE_LINGER);",
-         "\tif (res) {\n\t\tqueue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,\n"
-         "\t\t\t\t   0);")]),
     "net-share-left-behind": ("Balanced", NET, [
-        ("\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tsk_reserve_list_del(res);",
-         "\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tres = NULL;")]),
+        ("\t\tsk_reserve_list_del(res);\n\t\tsk_reserve_gone", "\t\tsk_reserve_gone")]),
     "net-refused-stays-on-list": ("Balanced", NET, [
         ("\tspin_lock(&sk_reserve_lock);\n\tsk_reserve_list_del(res);\n", "\tspin_lock(&sk_reserve_lock);\n")]),
     "net-refused-stays-connected": ("Balanced", NET, [

@@ -329,8 +329,9 @@ static inline gfp_t sk_reserve_gfp(gfp_t gfp)
 
 /*
  * Can a request be one that is charged? Inline, since each packet asks while
- * there are SOCK_MEMALLOC sockets; gfp_pfmemalloc_allowed() has the last word. The victims
- * of the OOM killer have what is below the watermarks, and nothing of this.
+ * there are SOCK_MEMALLOC sockets; gfp_pfmemalloc_allowed() has the last word.
+ * The victims of the OOM killer have what is below the watermarks, and nothing
+ * of this.
  */
 static inline bool sk_reserve_may_charge(gfp_t gfp)
 {

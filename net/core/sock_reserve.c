@@ -94,6 +94,11 @@ static DECLARE_DELAYED_WORK(sk_reserve_resize_work, sk_reserve_resize_fn);
 /* When a socket last let go, in jiffies; under sk_reserve_lock */
 static u64 sk_reserve_gone;
 
+static void sk_reserve_resize_later(unsigned long delay)
+{
+	queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work, delay);
+}
+
 /* Receive buffers */
 
 struct page *__sk_reserve_rx_page(gfp_t gfp)
@@ -925,8 +930,7 @@ void sk_reserve_join(struct sock *sk)
 
 	/* The other one is still there: both cannot be had, and need not be. */
 	if (!IS_ERR_OR_NULL(res) && sk_reserve_list_add(res))
-		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
-				   sk_reserve_active() ? SK_RESERVE_LINGER : 0);
+		sk_reserve_resize_later(sk_reserve_active() ? SK_RESERVE_LINGER : 0);
 }
 EXPORT_SYMBOL_GPL(sk_reserve_join);
 
@@ -940,7 +944,7 @@ static bool sk_reserve_lingers(void)
 	spin_unlock(&sk_reserve_lock);
 	if (time_after_eq64(now, end))
 		return false;
-	queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work, end - now);
+	sk_reserve_resize_later(end - now);
 	return true;
 }
 
@@ -966,14 +970,12 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 			pr_warn("a connection or device needs more than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
 				ERR_PTR(err));
 		lacking = true;
-		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
-				   SK_RESERVE_LINGER);
+		sk_reserve_resize_later(SK_RESERVE_LINGER);
 		return;
 	}
 	lacking = false;
 	if (!sk_reserve_lingers() && !sk_reserve_trim())
-		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
-				   SK_RESERVE_LINGER);
+		sk_reserve_resize_later(SK_RESERVE_LINGER);
 }
 
 /**
@@ -1044,8 +1046,7 @@ void sk_reserve_disconnect(struct sock *sk)
 	spin_unlock(&sk_reserve_lock);
 
 	if (res) {
-		queue_delayed_work(system_unbound_wq, &sk_reserve_resize_work,
-				   SK_RESERVE_LINGER);
+		sk_reserve_resize_later(SK_RESERVE_LINGER);
 		kfree_rcu(res, rcu);
 	}
 }

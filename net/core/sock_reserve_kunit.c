@@ -1782,23 +1782,20 @@ static void sk_reserve_test_no_frags(struct kunit *test)
 static void sk_reserve_test_tune_in_use(struct kunit *test)
 {
 	struct mem_reserve *ring = sk_reserve_node(RING);
-	struct page *page, *next;
+	struct sk_reserve_test *t = test->priv;
 	unsigned long limit;
-	LIST_HEAD(drawn);
+	struct page *page;
 
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
 	limit = ring->pages.limit;
 	while ((page = __sk_reserve_rx_page(0)))
-		list_add(&page->lru, &drawn);
+		list_add(&page->lru, &t->hog);
 	KUNIT_EXPECT_EQ(test, ring->pages.usage, limit);
 	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_rx_scale, 10), 0);
 	settle();
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
 	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
-	list_for_each_entry_safe(page, next, &drawn, lru) {
-		list_del(&page->lru);
-		__free_page(page);
-	}
+	hog_free(t);
 	settle();
 	KUNIT_EXPECT_LT(test, ring->pages.limit, limit);
 	KUNIT_EXPECT_FALSE(test, timer_pending(&sk_reserve_resize_work.timer));
