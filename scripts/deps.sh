@@ -49,6 +49,7 @@ table() {
 	nbd-server		nbd-server		rig
 	nbd-client		nbd-client		rig
 	nbdkit			nbdkit			rig
+	openssl			openssl			rig
 	busybox			busybox-static		rig
 	stress-ng		stress-ng		rig
 	iscsid			open-iscsi		rig

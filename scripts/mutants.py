@@ -18,6 +18,7 @@ NET_SIZE = "net/core/sock_reserve_size.c"
 NET_API = "include/net/sock_reserve.h"
 SKBUFF = "net/core/skbuff.c"
 SOCK = "net/core/sock.c"
+INET = "net/ipv4/af_inet.c"
 NEIGH = "net/core/neighbour.c"
 DST = "net/core/dst.c"
 ARP = "net/ipv4/arp.c"
@@ -172,9 +173,20 @@ MUTANTS = {
         ("\t\tlacking = true;\n\t\tsk_reserve_resize_later(SK_RESERVE_LINGER);\n",
          "\t\tlacking = true;\n")]),
     "net-daemon-not-charged": ("Strict", NET, [
-        ("\t       skb_move(skb, &mem_reserve_daemons, roomy);", "\t       roomy;")]),
-    "net-anybody-is-a-daemon": ("Floor", NET, [
-        ("\treturn sock_flag(sk, SOCK_IO_FLUSHER) &&\n", "\treturn\n")]),
+        ("\treturn skb_move(skb, &mem_reserve_daemons, roomy);", "\treturn roomy;")]),
+    "net-anybody-is-a-daemon": ("Floor", NET_API, [
+        ("if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))",
+         "if (sock_flag(sk, SOCK_MEMALLOC))")]),
+    "net-daemon-fills-ring": ("Progress", NET_API, [
+        ("if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))",
+         "if (!sock_flag(sk, SOCK_IO_FLUSHER) || sock_flag(sk, SOCK_MEMALLOC))")]),
+    "net-daemon-not-connected": ("Filled", INET, [("\t\tsk_reserve_daemon_connect(sk);\n", "")]),
+    "net-daemon-keeps-share": ("Balanced", INET, [("\t\tsk_reserve_daemon_release(sk);\n", "")]),
+    "net-daemon-takes-kernels": ("Progress", SOCK, [
+        ("\tsock_reset_flag(sk, SOCK_IO_FLUSHER);\n", "")]),
+    "net-daemon-unasked": ("Filled", NET_API, [
+        ("if (static_branch_unlikely(&mem_reserve_daemon_key) &&\n\t    sock_flag",
+         "if (sock_flag")]),
     "net-daemon-not-marked": ("Progress", NET, [
         ("\t\tsock_set_flag(sk, SOCK_IO_FLUSHER);", "\t\t;")]),
     "net-daemon-dropped-early": ("Progress", NET, [

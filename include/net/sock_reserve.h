@@ -37,6 +37,7 @@ DECLARE_STATIC_KEY_FALSE(sk_reserve_key);
 int sk_reserve_connect(struct sock *sk);
 void sk_reserve_join(struct sock *sk);
 void sk_reserve_mark_daemon(struct sock *sk);
+void __sk_reserve_daemon_connect(struct sock *sk);
 bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb);
 void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_drop(struct sock *sk);
@@ -78,6 +79,26 @@ static inline bool sk_reserve_has_heads(void)
 	return static_branch_unlikely(&slab_reserve_key);
 }
 
+/* See __sk_reserve_daemon_connect(). */
+static inline void sk_reserve_daemon_connect(struct sock *sk)
+{
+	if (static_branch_unlikely(&mem_reserve_daemon_key) &&
+	    sock_flag(sk, SOCK_IO_FLUSHER))
+		__sk_reserve_daemon_connect(sk);
+}
+
+/**
+ * sk_reserve_daemon_release - a socket is about to be closed
+ * @sk: the socket; if it is still a storage daemon's, its share goes
+ *
+ * Context: Process, @sk is not locked.
+ */
+static inline void sk_reserve_daemon_release(struct sock *sk)
+{
+	if (sock_flag(sk, SOCK_IO_FLUSHER))
+		sk_clear_memalloc(sk);
+}
+
 /**
  * sk_reserve_may_own - may a packet's head belong to the reserve?
  * @skb: the head, about to be put aside for reuse
@@ -105,6 +126,8 @@ static inline int sk_reserve_connect(struct sock *sk)
 
 static inline void sk_reserve_join(struct sock *sk) { }
 static inline void sk_reserve_mark_daemon(struct sock *sk) { }
+static inline void sk_reserve_daemon_connect(struct sock *sk) { }
+static inline void sk_reserve_daemon_release(struct sock *sk) { }
 
 static inline bool __sk_reserve_daemon_takes(struct sock *sk,
 					     struct sk_buff *skb)
@@ -488,10 +511,19 @@ static inline unsigned int sk_reserve_enter_queue(const struct sk_buff_head *que
 	return sk_reserve_active() ? __sk_reserve_enter_queue(queue) : 0;
 }
 
-/* See __sk_reserve_daemon_takes(). */
-static inline bool sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
+/**
+ * sk_reserve_may_receive - may a socket have a packet in emergency memory?
+ * @sk: a full socket
+ * @skb: the packet
+ *
+ * Context: Softirq, or the socket's owner.
+ * Return: false if it is to be dropped.
+ */
+static inline bool sk_reserve_may_receive(struct sock *sk, struct sk_buff *skb)
 {
-	return sk_reserve_active() && __sk_reserve_daemon_takes(sk, skb);
+	if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))
+		return sock_flag(sk, SOCK_MEMALLOC);
+	return __sk_reserve_daemon_takes(sk, skb);
 }
 
 /**

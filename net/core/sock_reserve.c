@@ -706,12 +706,29 @@ void sk_reserve_mark_daemon(struct sock *sk)
 }
 
 /**
- * __sk_reserve_daemon_takes - may a socket have a packet in emergency memory?
- * @sk: a socket that is not %SOCK_MEMALLOC
- * @skb: the packet
+ * __sk_reserve_daemon_connect - count a storage daemon's connection in
+ * @sk: a daemon's socket that is about to connect
  *
- * If it is a storage daemon's, and the daemons' reserve has room for the pages.
- * Packets that have none are bounded by what the socket has already.
+ * It has what the kernel's own SOCK_MEMALLOC sockets have, but that what it
+ * receives is charged to the daemons' reserve: nobody knows when it will be read.
+ *
+ * Context: Process, with the socket locked. May sleep and reclaim.
+ */
+void __sk_reserve_daemon_connect(struct sock *sk)
+{
+	if (!sk_is_tcp(sk) || sock_net(sk)->user_ns != &init_user_ns)
+		return;
+	sk_force_memalloc(sk);
+	/* Which has taken it for the kernel's. */
+	sock_set_flag(sk, SOCK_IO_FLUSHER);
+}
+
+/**
+ * __sk_reserve_daemon_takes - may a daemon's socket have a packet?
+ * @sk: the socket of a storage daemon
+ * @skb: the packet, in emergency memory
+ *
+ * If the daemons' reserve has room for its pages. Packets that have none are bounded by what the socket has already.
  *
  * Context: Softirq, or the socket's owner.
  * Return: false if it is to be dropped.
@@ -721,8 +738,7 @@ bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
 	bool roomy = atomic_read(&sk->sk_rmem_alloc) + skb->truesize <=
 		     SK_RESERVE_QUEUE_BYTES;
 
-	return sock_flag(sk, SOCK_IO_FLUSHER) &&
-	       skb_move(skb, &mem_reserve_daemons, roomy);
+	return skb_move(skb, &mem_reserve_daemons, roomy);
 }
 
 /* Connecting */

@@ -1709,6 +1709,14 @@ static void sk_reserve_test_daemon(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[1]), 0);
 		KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 2UL);
 		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), -ENOMEM);
+		/* Its own connections' too */
+		sk_mark_memalloc(sock->sk);
+		sock_set_flag(sock->sk, SOCK_IO_FLUSHER);
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), -ENOMEM);
+		/* The kernel's have what they get. */
+		sock_reset_flag(sock->sk, SOCK_IO_FLUSHER);
+		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), 0);
+		sk_clear_memalloc(sock->sk);
 	}
 	for (i = 0; i < n; i++)
 		kfree_skb(skb[i]);
@@ -1739,6 +1747,48 @@ static void sk_reserve_test_daemon_mark(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, sock_flag(sock[1]->sk, SOCK_IO_FLUSHER));
 		sock_release(sock[1]);
 	}
+}
+
+/* What such a task connects is counted in, until it is closed or the kernel's. */
+static void sk_reserve_test_daemon_connect(struct kunit *test)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_INET };
+	struct socket *sock;
+	struct sock *sk;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &sock), 0);
+	sk = sock->sk;
+	sock_set_flag(sk, SOCK_IO_FLUSHER);
+
+	/* There is nothing set aside for daemons. */
+	sk_reserve_daemon_connect(sk);
+	KUNIT_EXPECT_FALSE(test, sock_flag(sk, SOCK_MEMALLOC));
+
+	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 2), 0);
+	static_branch_inc(&mem_reserve_daemon_key);
+	kernel_connect(sock, (struct sockaddr *)&nobody, sizeof(nobody), O_NONBLOCK);
+	settle();
+	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
+	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->pages.limit, 0UL);
+
+	/* As iSCSI does with what iscsid has connected */
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(sk), 0);
+	KUNIT_EXPECT_FALSE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	sk_reserve_daemon_release(sk);
+	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
+	sk_clear_memalloc(sk);
+
+	sock_set_flag(sk, SOCK_IO_FLUSHER);
+	__sk_reserve_daemon_connect(sk);
+	KUNIT_EXPECT_FALSE(test, list_empty(&sk_reserves));
+	sock_release(sock);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
+	settle();
+	static_branch_dec(&mem_reserve_daemon_key);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 0), 0);
 }
 
 /* A scale is applied at once. */
@@ -1849,6 +1899,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_drop),
 	KUNIT_CASE(sk_reserve_test_daemon),
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
+	KUNIT_CASE(sk_reserve_test_daemon_connect),
 	KUNIT_CASE(sk_reserve_test_scale),
 	KUNIT_CASE(sk_reserve_test_no_frags),
 	KUNIT_CASE(sk_reserve_test_tune_in_use),

@@ -28,7 +28,7 @@ struct rig_config {
 	char kind[16];		/* of the passes: mixed, random or readwrite */
 	char pressure[64];	/* cache, tmpfs, slab, memcg, high: beside the work */
 	char stress[128];	/* pulse, hog, ...: rows of the table in stress.c */
-	char transport[16];	/* nbd, nvme, iscsi, nfs, raid or paths */
+	char transport[16];	/* a row of the table in swap.c */
 	char disturb[64];	/* neigh, mtu, plug: what happens to the interface meanwhile */
 	unsigned int procs;
 	unsigned int mb;
@@ -92,7 +92,7 @@ struct transport {
 };
 
 extern const struct transport transport_nvme, transport_iscsi, transport_nfs,
-			      transport_raid, transport_paths;
+			      transport_raid, transport_paths, transport_tls;
 const struct transport *transport_find(const char *name);
 int wait_for_path(const char *path, bool there);
 

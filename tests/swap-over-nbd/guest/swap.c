@@ -110,6 +110,7 @@ static const struct transport *const transports[] = {
 	&transport_nfs,
 	&transport_raid,
 	&transport_paths,
+	&transport_tls,
 };
 
 const struct transport *transport_find(const char *name)

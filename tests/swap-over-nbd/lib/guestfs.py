@@ -16,6 +16,7 @@ from .procs import tool
 
 CFLAGS = ["-O2", "-Wall", "-Wextra"]
 STATIC, SHARED = ["-static"], ["-shared", "-fPIC"]
+TLS = "/rig/tls"     # where both ends have their certificates
 INITIATOR = "iqn.2026-01.org.reserve:client"
 # Debian's, as far as it says what is not so anyway.
 ISCSID_CONF = """\
@@ -109,8 +110,8 @@ def flood_program() -> Path:
     return compiled("flood", [RIG / "host" / "flood.c"])
 
 
-def onfault_library() -> Path:
-    return compiled("onfault.so", [RIG / "guest" / "preload" / "onfault.c"], SHARED)
+def preloaded(name: str) -> Path:
+    return compiled(f"{name}.so", [RIG / "guest" / "preload" / f"{name}.c"], SHARED)
 
 
 def _bare() -> Archive:
@@ -168,7 +169,7 @@ def _local() -> Archive:
     """Swap is to a server in the same guest; it stays, and so do its files."""
     archive = _base()
     _add_nbdkit(archive)
-    archive.file("rig/onfault.so", onfault_library().read_bytes())
+    archive.file("rig/onfault.so", preloaded("onfault").read_bytes())
     return archive
 
 
@@ -219,6 +220,31 @@ $ip addr add 10.0.10.{own}/24 dev wg0 && $ip link set wg0 up
 """.encode())
 
 
+def _certificate() -> Path:
+    """One that signs itself, and is made once: a folder with it and its key."""
+    folder = WORK / "tls"
+    if not (folder / "cert.pem").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([tool("openssl"), "req", "-x509", "-newkey", "ec", "-nodes", "-days", "3650",
+                        "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=swap",
+                        "-addext", "subjectAltName=DNS:swap", "-keyout", str(folder / "key.pem"),
+                        "-out", str(folder / "fresh.pem")], capture_output=True, check=True)
+        (folder / "fresh.pem").rename(folder / "cert.pem")
+    return folder
+
+
+def _add_tls(archive: Archive) -> None:
+    """nbd-client, which stays, and whom it is to believe."""
+    _add_program(archive, "nbd-client", "/usr/sbin/nbd-client")
+    archive.file("rig/locked.so", preloaded("locked").read_bytes())
+    archive.file(f"{TLS}/ca-cert.pem", (_certificate() / "cert.pem").read_bytes(), 0o644)
+
+
+def _add_tls_server(archive: Archive) -> None:
+    for name, source in (("ca-cert", "cert"), ("server-cert", "cert"), ("server-key", "key")):
+        archive.file(f"{TLS}/{name}.pem", (_certificate() / f"{source}.pem").read_bytes(), 0o600)
+
+
 def _server() -> Archive:
     archive = _base()
     _add_program(archive, "nbd-server", "/usr/bin/nbd-server")
@@ -248,6 +274,7 @@ VARIANTS = {"client": _client, "local": _local, "stress": _stress, "server": _se
             "empty": _empty, "plain": _base}
 # What some of the transports need beside that: "server+tgt" is a server with tgtd.
 PARTS = {"nbdkit": _add_nbdkit, "iscsi": _add_iscsi, "tgt": _add_tgt,
+         "tls": _add_tls, "tls-server": _add_tls_server,
          "wireguard": partial(_add_wireguard, own=1, peer=2),
          "wireguard-peer": partial(_add_wireguard, own=2, peer=1)}
 

@@ -30,6 +30,8 @@ PACKAGES = {
     "tgtd": "tgt",
     "tgtadm": "tgt",
     "wg": "wireguard-tools",
+    "nbdkit": "nbdkit",
+    "openssl": "openssl",
 }
 
 _live: set["Child | Daemon"] = set()

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, field
 
+from . import guestfs
 from .server import GuestServer, NbdServer, ProgramServer
 
 NQN = "nqn.2026-01.org.reserve:swap"
@@ -166,10 +167,17 @@ class MirrorServers(TwoServers):
 
 class NbdkitServer(ProgramServer):
     program = "nbdkit"
+    more = ""
 
     def restart(self) -> None:
         self.shell(f"nbdkit --exportname swap --port {self.port} --threads 8 --pidfile /run/nbd.pid"
-                   f" file {self.export}")
+                   f" {self.more} file {self.export}")
+
+
+class TlsServer(NbdkitServer):
+    """It takes no connection without TLS."""
+
+    more = f"--tls=require --tls-certificates={guestfs.TLS}"
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,7 @@ class Transport:
     @property
     def daemon(self) -> bool:
         """In the guest that swaps, with a reserve of its own."""
-        return self.client == "iscsi"
+        return self.client in ("iscsi", "tls")
 
     @property
     def initrd(self) -> str:
@@ -200,6 +208,7 @@ class Transport:
 
 
 WIREGUARD = frozenset({"CONFIG_WIREGUARD"})
+UNIX = frozenset({"CONFIG_UNIX"})
 NVME = frozenset({"CONFIG_NVME_TCP"})
 NVME_TARGET = frozenset({"CONFIG_NVME_TARGET_TCP"})
 ISCSI = frozenset({"CONFIG_ISCSI_TCP", "CONFIG_BLK_DEV_SD"})
@@ -207,6 +216,8 @@ TABLE = {
     "nbd": Transport("NBD, from nbd-server"),
     "nbdkit": Transport("NBD with four connections, from nbdkit", NbdkitServer,
                         server_parts=("nbdkit",), args={"connections": "4"}),
+    "tls": Transport("NBD through TLS, from nbdkit", TlsServer, "tls", UNIX, parts=("tls",),
+                     server_parts=("nbdkit", "tls-server")),
     "wireguard": Transport("NBD through WireGuard, from nbd-server", TunnelServer,
                            options=WIREGUARD, server_options=WIREGUARD, parts=("wireguard",),
                            server_parts=("wireguard-peer",), args={"connections": "1"}),
