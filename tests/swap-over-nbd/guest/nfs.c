@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Swap to a file on NFS 4.0, mounted as mount.nfs would. */
+/* Swap to a file on NFS 4.2, mounted as mount.nfs would. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -16,7 +16,7 @@ static void connect_nfs(void)
 	mkdir(WHERE, 0700);
 	snprintf(source, sizeof(source), "%s:/", config.server);
 	snprintf(options, sizeof(options),
-		 "vers=4.0,proto=tcp,sec=sys,hard,addr=%s,clientaddr=%s,port=%s", config.server,
+		 "vers=4.2,proto=tcp,sec=sys,hard,addr=%s,clientaddr=%s,port=%s", config.server,
 		 config.addr, config.port);
 	errno = 0;
 	if (mount(source, WHERE, "nfs4", 0, options))

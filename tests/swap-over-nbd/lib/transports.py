@@ -104,7 +104,7 @@ class TgtServer(ProgramServer):
 
 class NfsServer(KernelServer):
     """
-    The kernel's NFS server, version 4.0. The answers that mountd would give the
+    The kernel's NFS server, version 4.2. The answers that mountd would give the
     kernel are given once and for good, and last beyond a restart.
     """
 
@@ -234,7 +234,7 @@ TABLE = {
                        parts=("iscsi",)),
     "iscsi-tgt": Transport("open-iscsi, from tgt", TgtServer, "iscsi", ISCSI, parts=("iscsi",),
                            server_parts=("tgt",)),
-    "nfs": Transport("a file on NFS 4.0, from the kernel's server", NfsServer, "nfs",
-                     frozenset({"CONFIG_NFS_V4", "CONFIG_NFS_SWAP"}),
+    "nfs": Transport("a file on NFS 4.2, from the kernel's server", NfsServer, "nfs",
+                     frozenset({"CONFIG_NFS_V4_2", "CONFIG_NFS_SWAP"}),
                      frozenset({"CONFIG_NFSD_V4"})),
 }
