@@ -175,18 +175,21 @@ MUTANTS = {
     "net-daemon-not-charged": ("Strict", NET, [
         ("\treturn skb_move(skb, &mem_reserve_daemons, roomy);", "\treturn roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET_API, [
-        ("if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))",
-         "if (sock_flag(sk, SOCK_MEMALLOC))")]),
+        ("\tif (!sock_flag(sk, SOCK_IO_FLUSHER))\n\t\treturn sock_flag(sk, SOCK_MEMALLOC);",
+         "\tif (sock_flag(sk, SOCK_MEMALLOC) && !sock_flag(sk, SOCK_IO_FLUSHER))\n\t\treturn true;")]),
     "net-daemon-fills-ring": ("Progress", NET_API, [
-        ("if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))",
-         "if (!sock_flag(sk, SOCK_IO_FLUSHER) || sock_flag(sk, SOCK_MEMALLOC))")]),
+        ("\tif (!sock_flag(sk, SOCK_IO_FLUSHER))\n",
+         "\tif (!sock_flag(sk, SOCK_IO_FLUSHER) || sock_flag(sk, SOCK_MEMALLOC))\n")]),
+    "net-daemon-hears-no-ack": ("Progress", NET, [
+        ("\tif (sk_is_tcp(sk) && skb->len <= cap)\n\t\treturn true;\n", "")]),
     "net-daemon-not-connected": ("Filled", INET, [("\t\tsk_reserve_daemon_connect(sk);\n", "")]),
     "net-daemon-keeps-share": ("Balanced", INET, [("\t\tsk_reserve_daemon_release(sk);\n", "")]),
     "net-daemon-takes-kernels": ("Progress", SOCK, [
-        ("\tsock_reset_flag(sk, SOCK_IO_FLUSHER);\n", "")]),
+        ("\tint err;\n\n\tsk_reserve_daemon_release(sk);\n", "\tint err;\n\n")]),
     "net-daemon-unasked": ("Filled", NET_API, [
         ("if (static_branch_unlikely(&mem_reserve_daemon_key) &&\n\t    sock_flag",
          "if (sock_flag")]),
+    "net-clone-is-counted": ("Balanced", SOCK, [("\tsk_reserve_cloned(newsk);\n", "")]),
     "net-daemon-not-marked": ("Progress", NET, [
         ("\t\tsock_set_flag(sk, SOCK_IO_FLUSHER);", "\t\t;")]),
     "net-daemon-dropped-early": ("Progress", NET, [

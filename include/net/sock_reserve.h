@@ -38,7 +38,9 @@ int sk_reserve_connect(struct sock *sk);
 void sk_reserve_join(struct sock *sk);
 void sk_reserve_mark_daemon(struct sock *sk);
 void __sk_reserve_daemon_connect(struct sock *sk);
-bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb);
+void __sk_reserve_daemon_release(struct sock *sk);
+bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb,
+			       unsigned int cap);
 void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_drop(struct sock *sk);
 void sk_reserve_resize(void);
@@ -87,16 +89,25 @@ static inline void sk_reserve_daemon_connect(struct sock *sk)
 		__sk_reserve_daemon_connect(sk);
 }
 
-/**
- * sk_reserve_daemon_release - a socket is about to be closed
- * @sk: the socket; if it is still a storage daemon's, its share goes
- *
- * Context: Process, @sk is not locked.
- */
+/* See __sk_reserve_daemon_release(). */
 static inline void sk_reserve_daemon_release(struct sock *sk)
 {
 	if (sock_flag(sk, SOCK_IO_FLUSHER))
-		sk_clear_memalloc(sk);
+		__sk_reserve_daemon_release(sk);
+}
+
+/**
+ * sk_reserve_cloned - a listening socket has made another one
+ * @newsk: the new one, a copy that nobody else knows
+ *
+ * It has no share, whatever the other one had as long as it was connected.
+ *
+ * Context: Any.
+ */
+static inline void sk_reserve_cloned(struct sock *newsk)
+{
+	sock_reset_flag(newsk, SOCK_MEMALLOC);
+	newsk->sk_allocation &= ~__GFP_MEMALLOC;
 }
 
 /**
@@ -128,9 +139,11 @@ static inline void sk_reserve_join(struct sock *sk) { }
 static inline void sk_reserve_mark_daemon(struct sock *sk) { }
 static inline void sk_reserve_daemon_connect(struct sock *sk) { }
 static inline void sk_reserve_daemon_release(struct sock *sk) { }
+static inline void sk_reserve_cloned(struct sock *newsk) { }
 
 static inline bool __sk_reserve_daemon_takes(struct sock *sk,
-					     struct sk_buff *skb)
+					     struct sk_buff *skb,
+					     unsigned int cap)
 {
 	return false;
 }
@@ -514,16 +527,19 @@ static inline unsigned int sk_reserve_enter_queue(const struct sk_buff_head *que
 /**
  * sk_reserve_may_receive - may a socket have a packet in emergency memory?
  * @sk: a full socket
- * @skb: the packet
+ * @skb: the packet, from its transport header on
+ * @cap: bytes of its headers
  *
  * Context: Softirq, or the socket's owner.
  * Return: false if it is to be dropped.
  */
-static inline bool sk_reserve_may_receive(struct sock *sk, struct sk_buff *skb)
+static inline bool sk_reserve_may_receive(struct sock *sk, struct sk_buff *skb,
+					  unsigned int cap)
 {
-	if (!sk_reserve_active() || !sock_flag(sk, SOCK_IO_FLUSHER))
+	if (!sock_flag(sk, SOCK_IO_FLUSHER))
 		return sock_flag(sk, SOCK_MEMALLOC);
-	return __sk_reserve_daemon_takes(sk, skb);
+	return (sk_reserve_active() || sock_flag(sk, SOCK_MEMALLOC)) &&
+	       __sk_reserve_daemon_takes(sk, skb, cap);
 }
 
 /**

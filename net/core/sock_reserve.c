@@ -26,6 +26,7 @@
 
 #define pr_fmt(fmt) "sock_reserve: " fmt
 
+#include <linux/capability.h>
 #include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/icmp.h>
@@ -707,37 +708,64 @@ void sk_reserve_mark_daemon(struct sock *sk)
 
 /**
  * __sk_reserve_daemon_connect - count a storage daemon's connection in
- * @sk: a daemon's socket that is about to connect
+ * @sk: a daemon's socket that has a route, and sends its SYN
  *
  * It has what the kernel's own SOCK_MEMALLOC sockets have, but that what it
  * receives is charged to the daemons' reserve: nobody knows when it will be read.
+ * Not for what an ordinary user runs, though it was a daemon that started it.
  *
  * Context: Process, with the socket locked. May sleep and reclaim.
  */
 void __sk_reserve_daemon_connect(struct sock *sk)
 {
-	if (!sk_is_tcp(sk) || sock_net(sk)->user_ns != &init_user_ns)
+	if (!sk_is_tcp(sk) || sock_net(sk)->user_ns != &init_user_ns ||
+	    !has_capability_noaudit(current, CAP_SYS_RESOURCE))
 		return;
+	/* So that it is not taken for one that the kernel gets now */
+	sock_reset_flag(sk, SOCK_IO_FLUSHER);
 	sk_force_memalloc(sk);
-	/* Which has taken it for the kernel's. */
 	sock_set_flag(sk, SOCK_IO_FLUSHER);
+	/* A page of the task's own may belong to any of its sockets. */
+	sk->sk_use_task_frag = false;
+}
+
+/**
+ * __sk_reserve_daemon_release - a socket is a storage daemon's no more
+ * @sk: its socket, about to be closed or to become the kernel's
+ *
+ * Its share goes, or is what the next one begins with.
+ *
+ * Context: Process, @sk is not locked.
+ */
+void __sk_reserve_daemon_release(struct sock *sk)
+{
+	sk_clear_memalloc(sk);
+	lock_sock(sk);
+	sock_reset_flag(sk, SOCK_IO_FLUSHER);
+	release_sock(sk);
 }
 
 /**
  * __sk_reserve_daemon_takes - may a daemon's socket have a packet?
  * @sk: the socket of a storage daemon
  * @skb: the packet, in emergency memory
+ * @cap: bytes of its headers
  *
- * If the daemons' reserve has room for its pages. Packets that have none are bounded by what the socket has already.
+ * If the daemons' reserve has room for its pages. Packets that have none are
+ * bounded by what the socket has already. An ACK of what the daemon has sent is
+ * not queued: it is taken even while the daemon does not read.
  *
  * Context: Softirq, or the socket's owner.
  * Return: false if it is to be dropped.
  */
-bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb)
+bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb,
+			       unsigned int cap)
 {
 	bool roomy = atomic_read(&sk->sk_rmem_alloc) + skb->truesize <=
 		     SK_RESERVE_QUEUE_BYTES;
 
+	if (sk_is_tcp(sk) && skb->len <= cap)
+		return true;
 	return skb_move(skb, &mem_reserve_daemons, roomy);
 }
 

@@ -1701,6 +1701,8 @@ static void sk_reserve_test_daemon(struct kunit *test)
 	n = rx_many(skb, ARRAY_SIZE(skb), 1600);
 	KUNIT_EXPECT_EQ(test, n, 3U);
 	if (n == 3) {
+		for (i = 0; i < n; i++)
+			skb_put(skb[i], sizeof(struct tcphdr));
 		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[0]), -ENOMEM);
 		KUNIT_EXPECT_FALSE(test, sk_is_ours(sock->sk));
 		sock_set_flag(sock->sk, SOCK_IO_FLUSHER);
@@ -1713,6 +1715,8 @@ static void sk_reserve_test_daemon(struct kunit *test)
 		sk_mark_memalloc(sock->sk);
 		sock_set_flag(sock->sk, SOCK_IO_FLUSHER);
 		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), -ENOMEM);
+		/* What holds nothing but headers is not queued. */
+		KUNIT_EXPECT_EQ(test, sk_filter_trim_cap(sock->sk, skb[2], skb[2]->len), 0);
 		/* The kernel's have what they get. */
 		sock_reset_flag(sock->sk, SOCK_IO_FLUSHER);
 		KUNIT_EXPECT_EQ(test, sk_filter(sock->sk, skb[2]), 0);
@@ -1771,24 +1775,48 @@ static void sk_reserve_test_daemon_connect(struct kunit *test)
 	settle();
 	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
 	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	KUNIT_EXPECT_FALSE(test, sk->sk_use_task_frag);
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->pages.limit, 0UL);
 
 	/* As iSCSI does with what iscsid has connected */
 	KUNIT_EXPECT_EQ(test, sk_set_memalloc(sk), 0);
+	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
 	KUNIT_EXPECT_FALSE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&sk_reserves));
 	sk_reserve_daemon_release(sk);
 	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
 	sk_clear_memalloc(sk);
+	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
 
 	sock_set_flag(sk, SOCK_IO_FLUSHER);
 	__sk_reserve_daemon_connect(sk);
 	KUNIT_EXPECT_FALSE(test, list_empty(&sk_reserves));
 	sock_release(sock);
 	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
+	KUNIT_EXPECT_FALSE(test, sk_memalloc_socks());
 	settle();
 	static_branch_dec(&mem_reserve_daemon_key);
 	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 0), 0);
+}
+
+/* What is accepted by a socket that was connected before is nobody's. */
+static void sk_reserve_test_cloned(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sock *newsk;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	/* As softirq would */
+	local_bh_disable();
+	newsk = sk_clone_lock(t->sock->sk, GFP_ATOMIC);
+	KUNIT_EXPECT_NOT_NULL(test, newsk);
+	if (newsk) {
+		KUNIT_EXPECT_FALSE(test, sock_flag(newsk, SOCK_MEMALLOC));
+		KUNIT_EXPECT_FALSE(test, newsk->sk_allocation & __GFP_MEMALLOC);
+		sk_free_unlock_clone(newsk);
+	}
+	local_bh_enable();
 }
 
 /* A scale is applied at once. */
@@ -1900,6 +1928,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_daemon),
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_daemon_connect),
+	KUNIT_CASE(sk_reserve_test_cloned),
 	KUNIT_CASE(sk_reserve_test_scale),
 	KUNIT_CASE(sk_reserve_test_no_frags),
 	KUNIT_CASE(sk_reserve_test_tune_in_use),
