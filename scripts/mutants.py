@@ -185,7 +185,10 @@ MUTANTS = {
     "net-daemon-not-connected": ("Filled", INET, [("\t\tsk_reserve_daemon_connect(sk);\n", "")]),
     "net-daemon-keeps-share": ("Balanced", INET, [("\t\tsk_reserve_daemon_release(sk);\n", "")]),
     "net-daemon-takes-kernels": ("Progress", SOCK, [
-        ("\tint err;\n\n\tsk_reserve_daemon_release(sk);\n", "\tint err;\n\n")]),
+        ("\tsock_reset_flag(sk, SOCK_IO_FLUSHER);\n", "")]),
+    "net-daemon-passes-unfilled": ("Filled", SOCK, [
+        ("\tif (sock_flag(sk, SOCK_MEMALLOC) && !sock_flag(sk, SOCK_IO_FLUSHER))\n",
+         "\tif (sock_flag(sk, SOCK_MEMALLOC))\n")]),
     "net-daemon-unasked": ("Filled", NET_API, [
         ("if (static_branch_unlikely(&mem_reserve_daemon_key) &&\n\t    sock_flag",
          "if (sock_flag")]),

@@ -38,7 +38,6 @@ int sk_reserve_connect(struct sock *sk);
 void sk_reserve_join(struct sock *sk);
 void sk_reserve_mark_daemon(struct sock *sk);
 void __sk_reserve_daemon_connect(struct sock *sk);
-void __sk_reserve_daemon_release(struct sock *sk);
 bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb,
 			       unsigned int cap);
 void sk_reserve_disconnect(struct sock *sk);
@@ -89,11 +88,18 @@ static inline void sk_reserve_daemon_connect(struct sock *sk)
 		__sk_reserve_daemon_connect(sk);
 }
 
-/* See __sk_reserve_daemon_release(). */
+/**
+ * sk_reserve_daemon_release - a socket is about to be closed
+ * @sk: the socket; if it is still a storage daemon's, its share goes
+ *
+ * What the kernel has taken over the kernel gives back.
+ *
+ * Context: Process, @sk is not locked.
+ */
 static inline void sk_reserve_daemon_release(struct sock *sk)
 {
 	if (sock_flag(sk, SOCK_IO_FLUSHER))
-		__sk_reserve_daemon_release(sk);
+		sk_clear_memalloc(sk);
 }
 
 /**

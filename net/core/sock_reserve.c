@@ -721,28 +721,11 @@ void __sk_reserve_daemon_connect(struct sock *sk)
 	if (!sk_is_tcp(sk) || sock_net(sk)->user_ns != &init_user_ns ||
 	    !has_capability_noaudit(current, CAP_SYS_RESOURCE))
 		return;
-	/* So that it is not taken for one that the kernel gets now */
-	sock_reset_flag(sk, SOCK_IO_FLUSHER);
 	sk_force_memalloc(sk);
+	/* Which has made it the kernel's */
 	sock_set_flag(sk, SOCK_IO_FLUSHER);
 	/* A page of the task's own may belong to any of its sockets. */
 	sk->sk_use_task_frag = false;
-}
-
-/**
- * __sk_reserve_daemon_release - a socket is a storage daemon's no more
- * @sk: its socket, about to be closed or to become the kernel's
- *
- * Its share goes, or is what the next one begins with.
- *
- * Context: Process, @sk is not locked.
- */
-void __sk_reserve_daemon_release(struct sock *sk)
-{
-	sk_clear_memalloc(sk);
-	lock_sock(sk);
-	sock_reset_flag(sk, SOCK_IO_FLUSHER);
-	release_sock(sk);
 }
 
 /**
@@ -833,20 +816,22 @@ static void sk_reserve_down(void)
 	sk_reserve_shrink(&nothing);
 }
 
-/* False if it is there already: then @res is freed. */
+/* False if the socket was there already: then it has a route now, perhaps. */
 static bool sk_reserve_list_add(struct sk_reserve *res)
 {
-	bool known;
+	struct sk_reserve *known;
 
 	spin_lock(&sk_reserve_lock);
 	known = sk_reserve_find(res->sk);
-	if (!known) {
+	if (known) {
+		list_replace_rcu(&known->list, &res->list);
+	} else {
 		list_add_rcu(&res->list, &sk_reserves);
 		sk_reserve_set_net();
 	}
 	spin_unlock(&sk_reserve_lock);
 	if (known)
-		kfree(res);
+		kfree_rcu(known, rcu);
 	return !known;
 }
 
@@ -869,20 +854,19 @@ static int sk_reserve_up(void)
 	return err;
 }
 
-/* Takes @res over if it returns 0. */
+/* Takes @res over. A socket that was counted before is so if this fails, too. */
 static int sk_reserve_add(struct sk_reserve *res)
 {
-	int err;
+	bool added = sk_reserve_list_add(res);
+	int err = sk_reserve_up();
 
-	if (!sk_reserve_list_add(res))
-		return 0;
-	err = sk_reserve_up();
-	if (!err)
-		return 0;
+	if (!err || !added)
+		return err;
 
 	spin_lock(&sk_reserve_lock);
 	sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
+	kfree_rcu(res, rcu);
 	/* What the last one left lingers. */
 	if (list_empty(&sk_reserves) && !sk_reserve_active() &&
 	    sk_reserve_node(NETWORK)->parent)
@@ -929,7 +913,7 @@ static void sk_reserve_add_later(struct sk_reserve *res)
  * memalloc_noio_save(); while another socket is being connected its share
  * follows in a moment.
  * Return: 0, also if that was done before, or a negative error after saying in
- * the log how much was missing; what was set aside for others is as it was.
+ * the log how much was missing; what was set aside before is as it was.
  */
 int sk_reserve_connect(struct sock *sk)
 {
@@ -948,11 +932,9 @@ int sk_reserve_connect(struct sock *sk)
 	}
 	err = sk_reserve_add(res);
 	mutex_unlock(&sk_reserve_mutex);
-	if (err) {
+	if (err)
 		pr_warn("the memory a connection needs cannot be set aside (%pe): free some, or lower net.core.sock_reserve_scale, and connect again\n",
 			ERR_PTR(err));
-		kfree_rcu(res, rcu);
-	}
 	return err;
 }
 EXPORT_SYMBOL_GPL(sk_reserve_connect);

@@ -1779,8 +1779,15 @@ static void sk_reserve_test_daemon_connect(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->pages.limit, 0UL);
 
-	/* As iSCSI does with what iscsid has connected */
+	/* As iSCSI does with what iscsid has connected. It has its share, or is refused. */
+	static_branch_disable(&sk_reserve_key);
+	sk_reserve_scale = 1000000;
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(sk), -ENOMEM);
+	sk_reserve_scale = 100;
+	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&sk_reserves));
 	KUNIT_EXPECT_EQ(test, sk_set_memalloc(sk), 0);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
 	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
 	KUNIT_EXPECT_FALSE(test, sock_flag(sk, SOCK_IO_FLUSHER));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&sk_reserves));
@@ -1788,6 +1795,15 @@ static void sk_reserve_test_daemon_connect(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, sock_flag(sk, SOCK_MEMALLOC));
 	sk_clear_memalloc(sk);
 	KUNIT_EXPECT_TRUE(test, list_empty(&sk_reserves));
+
+	/* As NBD does when it is given another one in the middle of reclaim */
+	sock_set_flag(sk, SOCK_IO_FLUSHER);
+	__sk_reserve_daemon_connect(sk);
+	sk_force_memalloc(sk);
+	KUNIT_EXPECT_FALSE(test, sock_flag(sk, SOCK_IO_FLUSHER));
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&sk_reserves));
+	sk_clear_memalloc(sk);
+	KUNIT_EXPECT_FALSE(test, sk_memalloc_socks());
 
 	sock_set_flag(sk, SOCK_IO_FLUSHER);
 	__sk_reserve_daemon_connect(sk);
