@@ -330,8 +330,7 @@ class Run:
         self.outcome.peak(node["path"], int(node["peak"]), int(node["limit"]))
         self.tree.take(node)
         # What a daemon's objects kept for good was adopted, and is nobody's promise any more.
-        daemon = self.scenario.local or self.scenario.way.daemon
-        adopted = daemon and node["path"] in ("/", "/orphans")
+        adopted = self.scenario.daemon and node["path"] in ("/", "/orphans")
         if node["when"] == "idle" and int(node["usage"]) and not adopted:
             self.outcome.notes.append(f"leak: {node['path']} has {node['usage']} pages in use "
                                       "after the last of them should be back")

@@ -136,6 +136,11 @@ class Scenario:
     def way(self) -> Transport:
         return TRANSPORTS[self.transport]
 
+    @property
+    def daemon(self) -> bool:
+        """In the guest that swaps, and part of how it does."""
+        return bool(self.local) or self.reconnect or self.way.daemon
+
     def initrds(self) -> list[str]:
         """Of the guest that swaps, and of the second, if there is one."""
         own = "local" if self.local else self.way.initrd
