@@ -70,6 +70,8 @@ help:
 	@echo '  make net-cost          instructions to allocate, receive and send a packet'
 	@echo '  make slab-apart        slabs from below the watermarks, on both kernels'
 	@echo '  make reserve-faults    a million operations while allocations fail'
+	@echo '  make model             all that the reserve'"'"'s counts can do, searched by spin (BLOCKS=3:'
+	@echo '                         larger, and minutes)'
 	@echo '  make series            the series as mails, with a cover letter, in build/series'
 	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=60; hours)'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
@@ -119,7 +121,7 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: modules fastpath slab-apart reserve-faults net-cost guide guide-deb deb
+.PHONY: modules fastpath model slab-apart reserve-faults net-cost guide guide-deb deb
 modules:
 	@[[ " unmodified reserve debug rt " == *" $(K) "* ]] || { echo "make modules: K is unmodified, reserve, debug or rt, not '$(K)'" >&2; exit 2; }
 	@scripts/kernel.sh $(K)
@@ -144,6 +146,9 @@ deb:
 guide-deb: deb kernel-reserve
 	@KERNEL=$(abspath $(BUILD))/kernels/reserve scripts/guide.sh --deb \
 		$(or $(WAYS),nbd-fstab iscsi-fstab)
+
+model:
+	@scripts/model.sh $(BLOCKS)
 
 net-cost: kernel-unmodified kernel-reserve
 	@scripts/net-cost.sh

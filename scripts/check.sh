@@ -86,6 +86,7 @@ stage slab-apart 1800 "modules kernel-unmodified" 6 "$scripts/slab-apart.sh"
 stage reserve-faults 1800 kernel-debug 3 "$scripts/reserve-faults.sh"
 stage style 1200 tree-reserve 1 "$scripts/style.sh"
 stage htmldocs 300 tree-reserve 1 "$scripts/htmldocs.sh"
+stage model 600 deps 6 "$scripts/model.sh"
 stage kunit 1500 tree-reserve 1 "$scripts/kunit.sh"
 stage rig-selftest 1800 modules 1 \
 	"$rig" selftest --kernel "reserve=$BUILD/kernels/reserve"

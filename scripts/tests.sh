@@ -496,6 +496,7 @@ test_modules_need_a_kernel() {
 
 test_guide_wants_a_way_and_a_kernel() {
 	refused "usage: scripts/guide.sh" "$scripts/guide.sh" floppy
+	refused "usage: scripts/model.sh" "$scripts/model.sh" 9
 	refused "run 'make kernel-reserve-full'" "$scripts/guide.sh" nbd
 	mkdir -p "$BUILD/kernels/reserve-full"
 	touch "$BUILD/kernels/reserve-full/bzImage"
