@@ -891,6 +891,8 @@ static void reserve_test_race(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
 }
 
+#include "reserve_model_kunit.c"
+
 static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_tree),
 	KUNIT_CASE(reserve_test_limit),
@@ -915,6 +917,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_wait),
 	KUNIT_CASE(reserve_test_wait_disconnect),
 	KUNIT_CASE_SLOW(reserve_test_race),
+	KUNIT_CASE_SLOW(reserve_test_model),
 	{}
 };
 
