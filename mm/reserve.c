@@ -126,6 +126,20 @@ static struct mem_reserve mem_reserve_orphans =
 
 static struct mem_reserve_item mem_reserve_orphan_items[MEM_RESERVE_ORDERS];
 
+/*
+ * For what may fail. Who mends what reclaim waits for does not wait for the mutex:
+ * its holder may be in reclaim himself.
+ */
+static int shape_lock(void)
+{
+	if (mutex_trylock(&mem_reserve_mutex))
+		return 0;
+	if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))
+		return -EAGAIN;
+	mutex_lock(&mem_reserve_mutex);
+	return 0;
+}
+
 /* Walking the tree */
 
 /* The node after @pos in pre-order in the tree below @top, or NULL. */
@@ -1748,28 +1762,11 @@ static void counts_reset(struct mem_reserve *res)
 	}
 }
 
-/**
- * mem_reserve_connect - put a node and all below it under another
- * @res: the node
- * @parent: where it goes; &mem_reserve_root, or below it, makes it real
- *
- * If @parent is connected to the root then the pages that @res and the nodes
- * below it demand are set aside before this returns 0. A parent outlives its
- * children, or they are disconnected first.
- *
- * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
- * allows.
- * Return: 0; -ENOMEM if the pages cannot be had; -EBUSY if @res has a parent
- * already; -EEXIST if @parent has a child of that name; -ELOOP if @parent is
- * below @res; -EINVAL if @parent has a demand of its own, which only leaves
- * may have; -ENODEV before subsys_initcall(), or if that failed. Nothing has
- * changed then.
- */
-int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
+static int connect_locked(struct mem_reserve *res, struct mem_reserve *parent)
 {
 	int err;
 
-	guard(mutex)(&mem_reserve_mutex);
+	lockdep_assert_held(&mem_reserve_mutex);
 
 	if (res->parent || res == &mem_reserve_root)
 		return -EBUSY;
@@ -1800,6 +1797,34 @@ int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 	limits_add(parent, res, 1);
 	spin_unlock_irq(&mem_reserve_lock);
 	return 0;
+}
+
+/**
+ * mem_reserve_connect - put a node and all below it under another
+ * @res: the node
+ * @parent: where it goes; &mem_reserve_root, or below it, makes it real
+ *
+ * If @parent is connected to the root then the pages that @res and the nodes
+ * below it demand are set aside before this returns 0. A parent outlives its
+ * children, or they are disconnected first.
+ *
+ * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
+ * allows.
+ * Return: 0; -ENOMEM if the pages cannot be had; -EAGAIN within such a scope if
+ * somebody else changes the tree; -EBUSY if @res has a parent already; -EEXIST if @parent has a child of that name; -ELOOP if @parent is
+ * below @res; -EINVAL if @parent has a demand of its own, which only leaves
+ * may have; -ENODEV before subsys_initcall(), or if that failed. Nothing has
+ * changed then.
+ */
+int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
+{
+	int err = shape_lock();
+
+	if (err)
+		return err;
+	err = connect_locked(res, parent);
+	mutex_unlock(&mem_reserve_mutex);
+	return err;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_connect);
 
@@ -2275,6 +2300,19 @@ static int plan_set(struct mem_reserve_plan *plan,
 	return err;
 }
 
+/* What gives all back does not fail for that. */
+static int wish_lock(const struct mem_reserve_wish *wish)
+{
+	unsigned long something = wish->bytes | wish->pool;
+
+	for (unsigned int i = 0; i < wish->nr; i++)
+		something |= wish->parts[i].count;
+	if (something)
+		return shape_lock();
+	mutex_lock(&mem_reserve_mutex);
+	return 0;
+}
+
 static int demand_set_locked(struct mem_reserve *res,
 			     const struct mem_reserve_wish *wish, bool *had,
 			     bool *has)
@@ -2282,7 +2320,7 @@ static int demand_set_locked(struct mem_reserve *res,
 	struct mem_reserve_plan plan = { .res = res };
 	int err;
 
-	guard(mutex)(&mem_reserve_mutex);
+	lockdep_assert_held(&mem_reserve_mutex);
 
 	*had = res->has_caches;
 	*has = *had;
@@ -2306,13 +2344,17 @@ static int demand_set_locked(struct mem_reserve *res,
 static int demand_set(struct mem_reserve *res,
 		      const struct mem_reserve_wish *wish)
 {
-	bool had, has;
+	bool had = false, has = false;
 	int err;
 
 	static_branch_inc(&slab_reserve_key);
 	if (wish->any)
 		mutex_lock(&slab_mutex);
-	err = demand_set_locked(res, wish, &had, &has);
+	err = wish_lock(wish);
+	if (!err) {
+		err = demand_set_locked(res, wish, &had, &has);
+		mutex_unlock(&mem_reserve_mutex);
+	}
 	if (wish->any)
 		mutex_unlock(&slab_mutex);
 	/* One was taken here, and one before if it had; one stays if it has. */
@@ -2337,8 +2379,9 @@ static int demand_set(struct mem_reserve *res,
  *
  * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
  * allows. Takes cpu_hotplug_lock for reading.
- * Return: 0; -ENOMEM if the pages cannot be had; -EBUSY if more is in use than
- * the new demand allows; -EINVAL if @res has children, or for a size that
+ * Return: 0; -ENOMEM if the pages cannot be had; -EAGAIN within such a scope if
+ * somebody else changes the tree, and not if nothing is demanded; -EBUSY if more
+ * is in use than the new demand allows; -EINVAL if @res has children, or for a size that
  * kmalloc() or an order that a reserve does not serve; -EOPNOTSUPP for a cache
  * that cannot have reserve slabs: one whose slabs are freed by RCU, are of a
  * zone for DMA, or take more than an order of %PAGE_ALLOC_COSTLY_ORDER. The

@@ -275,13 +275,14 @@ static void *slab_daemon_alloc(struct kmem_cache *s, gfp_t gfp, size_t size)
 }
 
 /*
- * new_slab(), but never of a page that the page allocator has drawn for the
- * daemon: it would be everybody's. That is rare, for what the reserve has for
- * slabs has been asked for before.
+ * What new_slab() returned, but never of a page that the page allocator has drawn
+ * for the daemon: it would be everybody's. That is rare, for what the reserve has
+ * for slabs has been asked for before.
  */
-static struct slab *slab_not_drawn(struct kmem_cache *s, gfp_t gfp, int node)
+static noinline struct slab *slab_not_drawn(struct kmem_cache *s,
+					    struct slab *slab, gfp_t gfp,
+					    int node)
 {
-	struct slab *slab = new_slab(s, gfp, node);
 	struct page *page;
 
 	if (!slab)
@@ -326,13 +327,13 @@ static struct slab *__slab_daemon_new(struct kmem_cache *s, gfp_t gfp, gfp_t now
 {
 	struct slab *slab;
 
-	if (now == gfp && slab_reserve_pools(s) &&
+	if (now == gfp && !(gfp & __GFP_THISNODE) && slab_reserve_pools(s) &&
 	    __mem_reserve_daemon(gfp & ~__GFP_NOMEMALLOC)) {
 		slab = slab_daemon_try(s, gfp, node, size, object);
 		if (slab || *object)
 			return slab;
 	}
-	return slab_not_drawn(s, now, node);
+	return slab_not_drawn(s, new_slab(s, now, node), now, node);
 }
 #endif /* !CONFIG_SLUB_TINY */
 

@@ -27,6 +27,9 @@ static noinline void *slab_apart_instead(struct kmem_cache *s,
 					 struct slab *slab, gfp_t gfp,
 					 int node);
 static struct slab *new_slab(struct kmem_cache *s, gfp_t flags, int node);
+static noinline struct slab *slab_not_drawn(struct kmem_cache *s,
+					    struct slab *slab, gfp_t gfp,
+					    int node);
 static noinline struct slab *__slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
 					       gfp_t now, int node, size_t size,
 					       void **object);
@@ -36,10 +39,16 @@ static inline struct slab *slab_daemon_new(struct kmem_cache *s, gfp_t gfp,
 					   gfp_t now, int node, size_t size,
 					   void **object)
 {
+	struct slab *slab;
+
 	*object = NULL;
-	if (!static_branch_unlikely(&mem_reserve_daemon_key))
-		return new_slab(s, now, node);
-	return __slab_daemon_new(s, gfp, now, node, size, object);
+	if (static_branch_unlikely(&mem_reserve_daemon_key))
+		return __slab_daemon_new(s, gfp, now, node, size, object);
+	slab = new_slab(s, now, node);
+	/* It may have slept, and the reserve have come meanwhile. */
+	if (static_branch_unlikely(&mem_reserve_daemon_key))
+		slab = slab_not_drawn(s, slab, now, node);
+	return slab;
 }
 #endif
 

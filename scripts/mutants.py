@@ -172,6 +172,11 @@ MUTANTS = {
     "net-lacking-for-ever": ("Filled", NET, [
         ("\t\tlacking = true;\n\t\tsk_reserve_resize_later(SK_RESERVE_LINGER);\n",
          "\t\tlacking = true;\n")]),
+    "reconnect-waits-for-tree": ("Progress", RESERVE, [
+        ("\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))\n\t\treturn -EAGAIN;\n", "")]),
+    "net-reconnect-refused": ("Progress", NET, [
+        ("\t\tsk_reserve_resize();\n\t\treturn 0;\n\t}\n\tif (!err || !added)",
+         "\t\treturn err;\n\t}\n\tif (!err || !added)")]),
     "net-daemon-not-charged": ("Strict", NET, [
         ("\treturn skb_move(skb, &mem_reserve_daemons, roomy);", "\treturn roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET_API, [

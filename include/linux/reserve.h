@@ -109,6 +109,9 @@ struct mem_reserve_part {
 
 extern struct mem_reserve mem_reserve_root;
 
+/* mm/tests/reserve_kunit.c: as who changes the tree, and is in reclaim for that */
+void mem_reserve_test_hold(bool hold);
+
 void mem_reserve_init(struct mem_reserve *res, const char *name);
 int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent);
 void mem_reserve_disconnect(struct mem_reserve *res);

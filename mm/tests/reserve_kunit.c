@@ -891,6 +891,60 @@ static void reserve_test_race(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, free_reserve_pages(), pageblock_nr_pages);
 }
 
+struct test_mender {
+	struct work_struct work;
+	struct completion done;
+	struct reserve_test *t;
+	int connected, set, bytes;
+};
+
+static void test_mender_fn(struct work_struct *work)
+{
+	struct test_mender *m = container_of(work, struct test_mender, work);
+	unsigned int noio = memalloc_noio_save();
+
+	m->connected = mem_reserve_connect(&m->t->top, &mem_reserve_root);
+	m->set = mem_reserve_pages_set(&m->t->a, LEAF_PAGES + 1);
+	m->bytes = mem_reserve_bytes_set(&m->t->a, 1);
+	memalloc_noio_restore(noio);
+	complete(&m->done);
+}
+
+/* Who mends what reclaim waits for is not made to wait by who may be in reclaim. */
+static void reserve_test_noio(struct kunit *test)
+{
+	struct reserve_test *t = test->priv;
+	struct test_mender m = { .t = t };
+
+	INIT_WORK_ONSTACK(&m.work, test_mender_fn);
+	init_completion(&m.done);
+	mutex_lock(&mem_reserve_mutex);
+	schedule_work(&m.work);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&m.done, 2 * HZ), 0UL);
+	mutex_unlock(&mem_reserve_mutex);
+	flush_work(&m.work);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, m.connected);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, m.set);
+	KUNIT_EXPECT_EQ(test, -EAGAIN, m.bytes);
+	KUNIT_EXPECT_EQ(test, t->a.pages.limit, LEAF_PAGES);
+
+	/* With nobody there it is done. */
+	schedule_work(&m.work);
+	flush_work(&m.work);
+	destroy_work_on_stack(&m.work);
+	KUNIT_EXPECT_EQ(test, 0, m.connected);
+	KUNIT_EXPECT_EQ(test, 0, m.set);
+}
+
+/* For the network's tests */
+void mem_reserve_test_hold(bool hold)
+{
+	if (hold)
+		mutex_lock(&mem_reserve_mutex);
+	else
+		mutex_unlock(&mem_reserve_mutex);
+}
+
 #include "reserve_model_kunit.c"
 
 static struct kunit_case reserve_test_cases[] = {
@@ -917,6 +971,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_wait),
 	KUNIT_CASE(reserve_test_wait_disconnect),
 	KUNIT_CASE_SLOW(reserve_test_race),
+	KUNIT_CASE(reserve_test_noio),
 	KUNIT_CASE_SLOW(reserve_test_model),
 	{}
 };

@@ -860,6 +860,11 @@ static int sk_reserve_add(struct sk_reserve *res)
 	bool added = sk_reserve_list_add(res);
 	int err = sk_reserve_up();
 
+	/* Who holds the tree may wait for what is to be mended here. */
+	if (err == -EAGAIN) {
+		sk_reserve_resize();
+		return 0;
+	}
 	if (!err || !added)
 		return err;
 

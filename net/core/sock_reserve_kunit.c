@@ -335,8 +335,7 @@ static void test_reconnect_fn(struct work_struct *work)
 	complete(&r->done);
 }
 
-/* Who mends what reclaim waits for does not wait; the share follows. */
-static void sk_reserve_test_reconnect(struct kunit *test)
+static void reconnect_while(struct kunit *test, void (*hold)(bool))
 {
 	struct sk_reserve_test *t = test->priv;
 	struct test_reconnect r;
@@ -346,15 +345,32 @@ static void sk_reserve_test_reconnect(struct kunit *test)
 	r.sk = t->sock->sk;
 	init_completion(&r.done);
 	INIT_WORK_ONSTACK(&r.work, test_reconnect_fn);
-	mutex_lock(&sk_reserve_mutex);
+	hold(true);
 	schedule_work(&r.work);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&r.done, 2 * HZ), 0UL);
 	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
-	mutex_unlock(&sk_reserve_mutex);
+	hold(false);
 	flush_work(&r.work);
 	destroy_work_on_stack(&r.work);
 	settle();
 	KUNIT_EXPECT_TRUE(test, sk_reserve_active());
+	socket_down(t);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
+}
+
+static void sizes_hold(bool hold)
+{
+	if (hold)
+		mutex_lock(&sk_reserve_mutex);
+	else
+		mutex_unlock(&sk_reserve_mutex);
+}
+
+/* Who mends what reclaim waits for does not wait; the share follows. */
+static void sk_reserve_test_reconnect(struct kunit *test)
+{
+	reconnect_while(test, sizes_hold);
+	reconnect_while(test, mem_reserve_test_hold);
 }
 
 /* What is there is not taken back by who asks for less. */

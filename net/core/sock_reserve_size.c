@@ -559,6 +559,9 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
 			size_max(&sk_reserve_now[node], size);
 		return 0;
 	}
+	/* It is asked for again, from where it can be waited for. */
+	if (err == -EAGAIN)
+		return err;
 	/* One that is in use by now keeps what it got: no harm in that. */
 	while (node-- > SK_RESERVE_FIRST)
 		demand_set(node, &sk_reserve_now[node]);

@@ -12,6 +12,7 @@
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
 #include <linux/netlink.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #define EXPORT		"swap"
 #define MAX_SOCKS	4
 #define BLOCK		4096
+#define OFFER_MS	500
 #define DEAD_SECONDS	600	/* how long requests wait for another connection */
 
 #ifndef PR_SET_IO_FLUSHER
@@ -132,6 +134,11 @@ int nbd_disconnect(int fd, unsigned int index)
 
 /* -- the client itself ------------------------------------------------------ */
 
+struct hello {
+	uint64_t greeting, option;
+	uint16_t flags;
+} __attribute__((packed));
+
 struct export {
 	uint64_t size;
 	uint16_t flags;
@@ -144,6 +151,7 @@ static bool take(int sock, void *data, size_t size)
 
 /* The connections, which the kernel has as well; with two cards, one over each. */
 static int socks[MAX_SOCKS] = { [0 ... MAX_SOCKS - 1] = -1 };
+static bool offered[MAX_SOCKS];		/* and not known to be used */
 
 static int paths(void)
 {
@@ -162,10 +170,7 @@ static const char *path_addr(int path)
 /* A new connection with the export chosen, or -1; each device has a port of its own. */
 static int nbd_open(int path, unsigned int index, struct export *export)
 {
-	struct {
-		uint64_t greeting, option;
-		uint16_t flags;
-	} __attribute__((packed)) hello;
+	struct hello hello;
 	struct {
 		uint32_t flags;
 		uint64_t magic;
@@ -262,16 +267,46 @@ static int nbd_again(int fd, unsigned int index, int sock)
 	return message_talk(fd, &msg);
 }
 
+/* Has anything come since the handshake? Then the kernel has it. */
+static bool used(int sock)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+	       info.tcpi_bytes_received > sizeof(struct hello) + sizeof(struct export);
+}
+
+/*
+ * The kernel says that all is well, too, if it has not seen the end of the old
+ * connection, and does not want another one yet. So it is offered again; one that
+ * the kernel has stays what it is.
+ */
+static bool offer_again(int fd, unsigned int index)
+{
+	bool unused = false;
+
+	for (int i = 0; i < paths(); i++) {
+		if (!offered[i])
+			continue;
+		offered[i] = !used(socks[i]);
+		if (offered[i] && !nbd_again(fd, index, socks[i]))
+			unused = true;
+	}
+	return unused;
+}
+
 /* Which of the connections has ended, whoever it was that ended it. */
-static int wait_for_end(void)
+static int wait_for_end(int fd, unsigned int index)
 {
 	struct pollfd pfds[MAX_SOCKS];
-	int i;
+	int i, patience;
 
 	for (i = 0; i < paths(); i++)
 		pfds[i] = (struct pollfd) { .fd = socks[i], .events = POLLRDHUP };
-	while (poll(pfds, paths(), -1) <= 0)
-		;
+	do
+		patience = offer_again(fd, index) ? OFFER_MS : -1;
+	while (poll(pfds, paths(), patience) <= 0);
 	for (i = 0; i < paths() - 1 && !pfds[i].revents; i++)
 		;
 	return i;
@@ -288,13 +323,11 @@ void nbd_keep(int fd, unsigned int index)
 
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	for (;;) {
-		path = wait_for_end();
+		path = wait_for_end(fd, index);
 		close(socks[path]);
 		while ((socks[path] = nbd_open(path, index, &export)) < 0)
 			usleep(500 * 1000);
-		/* Refused until the kernel has seen the end of the old one. */
-		while (nbd_again(fd, index, socks[path]))
-			usleep(200 * 1000);
-		say("reconnected");
+		offered[path] = true;
+		say("another connection");
 	}
 }
