@@ -1811,10 +1811,10 @@ static int connect_locked(struct mem_reserve *res, struct mem_reserve *parent)
  * Context: Process. Sleeps, and reclaims as far as the task's memalloc scope
  * allows.
  * Return: 0; -ENOMEM if the pages cannot be had; -EAGAIN within such a scope if
- * somebody else changes the tree; -EBUSY if @res has a parent already; -EEXIST if @parent has a child of that name; -ELOOP if @parent is
- * below @res; -EINVAL if @parent has a demand of its own, which only leaves
- * may have; -ENODEV before subsys_initcall(), or if that failed. Nothing has
- * changed then.
+ * somebody else changes the tree; -EBUSY if @res has a parent already; -EEXIST if
+ * @parent has a child of that name; -ELOOP if @parent is below @res; -EINVAL if
+ * @parent has a demand of its own, which only leaves may have; -ENODEV before
+ * subsys_initcall(), or if that failed. Nothing has changed then.
  */
 int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 {
