@@ -328,6 +328,6 @@ void nbd_keep(int fd, unsigned int index)
 		while ((socks[path] = nbd_open(path, index, &export)) < 0)
 			usleep(500 * 1000);
 		offered[path] = true;
-		say("another connection");
+		say("reconnected");
 	}
 }
