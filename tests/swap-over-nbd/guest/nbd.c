@@ -290,8 +290,10 @@ static bool offer_again(int fd, unsigned int index)
 		if (!offered[i])
 			continue;
 		offered[i] = !used(socks[i]);
-		if (offered[i] && !nbd_again(fd, index, socks[i]))
-			unused = true;
+		if (!offered[i])
+			continue;
+		nbd_again(fd, index, socks[i]);
+		unused = true;
 	}
 	return unused;
 }
