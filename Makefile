@@ -73,7 +73,7 @@ help:
 	@echo '  make model             all that the reserve'"'"'s counts can do, searched by spin (BLOCKS=3:'
 	@echo '                         larger, and minutes)'
 	@echo '  make series            the series as mails, with a cover letter, in build/series'
-	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=60; hours)'
+	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=62; hours)'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
 	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs'
 	@echo '                         nbd-fstab iscsi-fstab")'
