@@ -20,10 +20,6 @@
 #define THREADS		"8"
 #define STACK		(256 * 1024)	/* of each thread, instead of 8 MB */
 
-#ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER	57
-#endif
-
 static pid_t server;
 
 /*

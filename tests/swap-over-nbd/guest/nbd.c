@@ -33,10 +33,6 @@
 #define OFFER_MS	500
 #define DEAD_SECONDS	600	/* how long requests wait for another connection */
 
-#ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER	57
-#endif
-
 struct message {
 	struct nlmsghdr nlh;
 	struct genlmsghdr genl;
@@ -110,15 +106,11 @@ int nbd_genl_open(void)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
 	struct message msg;
 
-	if (fd < 0)
-		return -1;
 	message_init(&msg, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 	message_attr(&msg, CTRL_ATTR_FAMILY_NAME, NBD_GENL_FAMILY_NAME,
 		     sizeof(NBD_GENL_FAMILY_NAME));
-	if (message_talk(fd, &msg) || !family) {
-		close(fd);
-		return -1;
-	}
+	if (fd < 0 || message_talk(fd, &msg) || !family)
+		die("no NBD netlink family");
 	return fd;
 }
 

@@ -14,6 +14,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Of <sys/prctl.h>, where that does not know it yet */
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER	57
+#endif
+
 #define RIG_MAX_PROCS	64
 #define RIG_PAGE	4096UL
 
