@@ -2522,12 +2522,33 @@ int mem_reserve_pool_set(struct mem_reserve *res, unsigned long pages)
 }
 EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
 
+/* When memory is short */
+
+/**
+ * mem_reserve_reclaiming - is memory being reclaimed?
+ *
+ * On the node of this CPU: kswapd is at work, or has given up. A moment later
+ * that may have changed.
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool mem_reserve_reclaiming(void)
+{
+	struct pglist_data *pgdat = NODE_DATA(numa_mem_id());
+
+	return !waitqueue_active(&pgdat->kswapd_wait) ||
+	       READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES;
+}
+
 /* Before the OOM killer */
 
 #ifdef CONFIG_SWAP
 
 /* A server that is away for longer may not come back: then somebody is killed. */
 #define MEM_RESERVE_SWAPOUT_STALL	(120 * HZ)
+/* What is not even on its way may never be: pinned, or no memory to send it. */
+#define MEM_RESERVE_SWAPOUT_IDLE	(5 * HZ)
 
 /* Pages written when it was looked at last, and since when, under oom_lock */
 static unsigned long mem_reserve_written = ULONG_MAX;
@@ -2547,6 +2568,12 @@ static unsigned long oom_node_pages(const struct oom_control *oc,
 	return nr;
 }
 
+static unsigned long oom_node_anon(const struct oom_control *oc)
+{
+	return oom_node_pages(oc, NR_ACTIVE_ANON) +
+	       oom_node_pages(oc, NR_INACTIVE_ANON);
+}
+
 /*
  * Is most of what could be reclaimed on its way to swap? What is in the swap
  * cache need not be under writeback, and what is under writeback may be of a
@@ -2556,8 +2583,7 @@ static bool mostly_swapout(const struct oom_control *oc)
 {
 	unsigned long file = oom_node_pages(oc, NR_ACTIVE_FILE) +
 			     oom_node_pages(oc, NR_INACTIVE_FILE);
-	unsigned long anon = oom_node_pages(oc, NR_ACTIVE_ANON) +
-			     oom_node_pages(oc, NR_INACTIVE_ANON);
+	unsigned long anon = oom_node_anon(oc);
 	unsigned long writeback = oom_node_pages(oc, NR_WRITEBACK);
 	unsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),
 				    writeback - min(writeback, file));
@@ -2565,7 +2591,20 @@ static bool mostly_swapout(const struct oom_control *oc)
 	return 2 * swapout > anon + file;
 }
 
-static bool swapout_advances(void)
+/*
+ * Can swap take all that is on the lists, and is it worth while? Where it is
+ * slower than those who reclaim, each page that it has taken is for one of
+ * them, and the others give up within milliseconds.
+ */
+static bool swap_takes_all(const struct oom_control *oc)
+{
+	unsigned long anon = oom_node_anon(oc);
+
+	return anon > totalram_pages() / 16 &&
+	       get_nr_swap_pages() > (long)anon;
+}
+
+static bool swapout_advances(unsigned long stall)
 {
 	unsigned long written = global_node_page_state(NR_WRITTEN);
 
@@ -2573,8 +2612,7 @@ static bool swapout_advances(void)
 		mem_reserve_written = written;
 		mem_reserve_written_since = jiffies;
 	}
-	return time_before(jiffies, mem_reserve_written_since +
-				    MEM_RESERVE_SWAPOUT_STALL);
+	return time_before(jiffies, mem_reserve_written_since + stall);
 }
 
 static bool task_dies(void)
@@ -2589,19 +2627,33 @@ static bool task_dies(void)
  *
  * Where nothing bounds how much is written to swap at once, all that could be
  * reclaimed may be under writeback. A process that is killed then gives nothing
- * back before it is written. Without a reserve nobody knows if it ever will be;
- * with one there is the memory that it takes.
+ * back before it is written. And where swap is slow, who reclaims may get
+ * nothing of what it takes, and gives up, with most of swap free. Without a
+ * reserve nobody knows if anything will ever be written; with one there is the
+ * memory that it takes.
  *
- * Context: Process, under oom_lock. Does not sleep.
+ * Context: Process, under oom_lock. Sleeps for a tick before it returns true,
+ * in which what is being written may arrive.
  * Return: true if reclaim is to be tried again, for as long as something is
  * being written.
  */
 bool mem_reserve_swapout_under_way(const struct oom_control *oc)
 {
+	unsigned long stall;
+
 	if (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||
 	    oc->gfp_mask & __GFP_NOFAIL || task_dies())
 		return false;
-	return mostly_swapout(oc) && swapout_advances();
+	if (mostly_swapout(oc))
+		stall = MEM_RESERVE_SWAPOUT_STALL;
+	else if (swap_takes_all(oc))
+		stall = MEM_RESERVE_SWAPOUT_IDLE;
+	else
+		return false;
+	if (!swapout_advances(stall))
+		return false;
+	schedule_timeout_uninterruptible(1);
+	return true;
 }
 
 #endif /* CONFIG_SWAP */

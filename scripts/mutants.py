@@ -71,7 +71,15 @@ MUTANTS = {
         ("\tunsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),\n\t\t\t\t    writeback - min(writeback, file));",
          "\tunsigned long swapout = writeback;")]),
     "waits-for-a-dead-server": ("Progress", RESERVE, [
-        ("\treturn mostly_swapout(oc) && swapout_advances();", "\treturn mostly_swapout(oc);")]),
+        ("\tif (!swapout_advances(stall))\n\t\treturn false;\n", "")]),
+    "waits-for-idle-swap": ("Progress", RESERVE, [
+        ("\t\tstall = MEM_RESERVE_SWAPOUT_IDLE;", "\t\tstall = MEM_RESERVE_SWAPOUT_STALL;")]),
+    "waits-for-full-swap": ("Progress", RESERVE, [
+        ("\t       get_nr_swap_pages() > (long)anon;", "\t       true;")]),
+    "waits-for-the-last-page": ("Progress", RESERVE, [
+        ("\treturn anon > totalram_pages() / 16 &&\n", "\treturn\n")]),
+    "kills-with-swap-free": ("Progress", RESERVE, [
+        ("\telse if (swap_takes_all(oc))\n", "\telse if (0)\n")]),
     "kills-before-swap-is-written": ("Progress", RESERVE, [
         ("\treturn 2 * swapout > anon + file;", "\treturn false;")]),
     "no-ceiling": ("Strict", RESERVE, [
@@ -306,6 +314,16 @@ MUTANTS = {
     "net-segments-not-charged": ("Progress", SKBUFF, [
         ("\t\treturn SKB_ALLOC_TX;\n\treturn skb_alloc_rx_flag(skb);",
          "\t\treturn 0;\n\treturn skb_alloc_rx_flag(skb);")]),
+    "net-unresolved-parked": ("Exact", SOCK, [
+        ("\t    queue_is_promised(queue))\n\t\treturn limit;\n\treturn 0;\n", "\t    queue_is_promised(queue))\n\t\treturn limit;\n\treturn limit;\n")]),
+    "net-unresolved-dropped": ("Progress", SOCK, [
+        ("\tif (!mem_reserve_reclaiming() || skb_is_promised(skb) ||\n", "\tif (skb_is_promised(skb) ||\n")]),
+    "net-unresolved-drops-ours": ("Progress", SOCK, [
+        ("skb_is_promised(skb) ||\n\t    queue_is_promised(queue))\n", "skb_is_promised(skb))\n")]),
+    "net-unresolved-is-ours": ("Progress", SOCK, [
+        ("\tif (!mem_reserve_reclaiming() || skb_is_promised(skb) ||\n\t    queue_is_promised(queue))", "\tif (!mem_reserve_reclaiming() || queue_is_promised(queue))")]),
+    "kswapd-given-up": ("Progress", RESERVE, [
+        ("\treturn !waitqueue_active(&pgdat->kswapd_wait) ||\n\t       READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES;", "\treturn !waitqueue_active(&pgdat->kswapd_wait);")]),
     "net-errors-parked": ("Exact", SKBUFF, [
         ("READ_ONCE(sk->sk_rcvbuf) || !sk_reserve_may_park(skb))", "READ_ONCE(sk->sk_rcvbuf))")]),
     "net-napi-frag-not-drawn": ("Progress", SKBUFF, [

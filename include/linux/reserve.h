@@ -143,6 +143,8 @@ void kmem_cache_free_reserve(struct kmem_cache *s, void *object);
 void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp);
 void kfree_reserve(const void *object);
 
+bool mem_reserve_reclaiming(void);
+
 /* What storage daemons draw on: see mm/reserve_daemon.c */
 DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);
 extern struct mem_reserve mem_reserve_daemons;

@@ -61,6 +61,9 @@ bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag);
 void *__sk_reserve_dst(struct kmem_cache *cache);
 void *__sk_reserve_neigh(size_t size);
 unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue);
+unsigned int __sk_reserve_neigh_limit(const struct sk_buff_head *queue,
+				      const struct sk_buff *skb,
+				      unsigned int limit);
 
 bool __sk_reserve_may_send(const struct net_device *dev,
 			   const struct sk_buff *skb);
@@ -219,6 +222,13 @@ static inline void *__sk_reserve_neigh(size_t size)
 static inline unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue)
 {
 	return 0;
+}
+
+static inline unsigned int
+__sk_reserve_neigh_limit(const struct sk_buff_head *queue,
+			 const struct sk_buff *skb, unsigned int limit)
+{
+	return limit;
 }
 
 static inline bool __sk_reserve_may_send(const struct net_device *dev,
@@ -528,6 +538,15 @@ static inline void sk_reserve_leave(unsigned int flags)
 static inline unsigned int sk_reserve_enter_queue(const struct sk_buff_head *queue)
 {
 	return sk_reserve_active() ? __sk_reserve_enter_queue(queue) : 0;
+}
+
+/* See __sk_reserve_neigh_limit(). */
+static inline unsigned int
+sk_reserve_neigh_limit(const struct sk_buff_head *queue,
+		       const struct sk_buff *skb, unsigned int limit)
+{
+	return sk_reserve_active() ?
+	       __sk_reserve_neigh_limit(queue, skb, limit) : limit;
 }
 
 /**

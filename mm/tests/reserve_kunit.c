@@ -354,6 +354,13 @@ static void writeback_add(long swapcache, long writeback)
 	mod_node_page_state(pgdat, NR_WRITEBACK, writeback);
 }
 
+/* Memory that swap could take */
+static void anon_add(long anon, long swap)
+{
+	mod_node_page_state(NODE_DATA(first_online_node), NR_ACTIVE_ANON, anon);
+	atomic_long_add(swap, &nr_swap_pages);
+}
+
 static bool swapout_seen(gfp_t gfp)
 {
 	const struct oom_control oc = { .gfp_mask = gfp };
@@ -390,7 +397,36 @@ static void reserve_test_swapout(struct kunit *test)
 	writeback_add(-many, -many);
 }
 
+/* Nor where all that there is has room in swap, while something arrives there. */
+static void reserve_test_swap_room(struct kunit *test)
+{
+	const long many = totalram_pages() / 4;
+	struct reserve_test *t = test->priv;
+
+	connect_top(test);
+	anon_add(many, 2 * many);
+	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
+	mem_reserve_written_since = jiffies - MEM_RESERVE_SWAPOUT_IDLE;
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
+	/* Swap is too small for it. */
+	anon_add(0, -many - many / 2);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	/* There is next to nothing. */
+	anon_add(-many, many);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	anon_add(0, many / 2 - 2 * many);
+	mem_reserve_disconnect(&t->top);
+}
+
 #else
+
+static void reserve_test_swap_room(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_SWAP");
+}
 
 static void reserve_test_swapout(struct kunit *test)
 {
@@ -957,6 +993,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_max_percent),
 	KUNIT_CASE(reserve_test_vmstat),
 	KUNIT_CASE(reserve_test_swapout),
+	KUNIT_CASE(reserve_test_swap_room),
 	KUNIT_CASE_SLOW(reserve_test_draw),
 	KUNIT_CASE(reserve_test_ordinary_first),
 	KUNIT_CASE(reserve_test_draw_refused),

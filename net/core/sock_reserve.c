@@ -351,6 +351,23 @@ void *__sk_reserve_neigh(size_t size)
 			       SK_RESERVE_GFP | __GFP_ZERO);
 }
 
+static bool skb_is_promised(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb_to_full_sk(skb);
+
+	return sk && sock_flag(sk, SOCK_MEMALLOC);
+}
+
+static bool queue_is_promised(const struct sk_buff_head *queue)
+{
+	const struct sk_buff *skb;
+
+	skb_queue_walk(queue, skb)
+		if (skb_is_promised(skb))
+			return true;
+	return false;
+}
+
 /**
  * __sk_reserve_enter_queue - enter the scope of a packet on a queue, if one is
  * ours
@@ -361,14 +378,30 @@ void *__sk_reserve_neigh(size_t size)
  */
 unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue)
 {
-	const struct sk_buff *skb;
-	unsigned int flags;
+	return queue_is_promised(queue) ? memalloc_noreclaim_save() : 0;
+}
 
-	skb_queue_walk(queue, skb) {
-		flags = sk_reserve_enter(skb_to_full_sk(skb));
-		if (flags)
-			return flags;
-	}
+/**
+ * __sk_reserve_neigh_limit - how much may wait for a neighbour?
+ * @queue: packets that wait for it, under its lock
+ * @skb: one more
+ * @limit: bytes that may, otherwise
+ *
+ * For seconds, if it does not answer, and a hundred of them are enough to take
+ * a third of a small machine. While memory is reclaimed only the latest packet
+ * waits, which is what RFC 1122, 2.3.2.2, asks for; but not in place of one of
+ * ours.
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+unsigned int __sk_reserve_neigh_limit(const struct sk_buff_head *queue,
+				      const struct sk_buff *skb,
+				      unsigned int limit)
+{
+	if (!mem_reserve_reclaiming() || skb_is_promised(skb) ||
+	    queue_is_promised(queue))
+		return limit;
 	return 0;
 }
 

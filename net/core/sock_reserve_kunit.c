@@ -1317,6 +1317,61 @@ static void sk_reserve_test_neigh(struct kunit *test)
 		neigh_release(n);
 }
 
+/* How many packets wait for the peer after so many more? */
+static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned int nr)
+{
+	struct sk_reserve_test *t = test->priv;
+	__be32 peer = htonl(TEST_PEER);
+	struct neighbour *n = __neigh_lookup_errno(&arp_tbl, &peer, t->dev);
+	struct sk_buff *skb;
+	unsigned int waiting;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(n));
+	while (nr--) {
+		skb = alloc_skb(128, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, skb);
+		skb->dev = t->dev;
+		if (sk)
+			skb_set_owner_w(skb, sk);
+		KUNIT_EXPECT_EQ(test, neigh_event_send(n, skb), 1);
+	}
+	waiting = skb_queue_len_lockless(&n->arp_queue);
+	neigh_release(n);
+	return waiting;
+}
+
+/* The tests before this may have left kswapd something to do. */
+static void wait_for_kswapd(struct kunit *test, struct pglist_data *pgdat)
+{
+	unsigned int n;
+
+	WRITE_ONCE(pgdat->kswapd_failures, 0);
+	for (n = 0; n < 500 && mem_reserve_reclaiming(); n++)
+		msleep(20);
+	KUNIT_ASSERT_FALSE(test, mem_reserve_reclaiming());
+}
+
+/* While memory is reclaimed, only the latest of others' waits for a neighbour. */
+static void sk_reserve_test_unresolved(struct kunit *test)
+{
+	struct pglist_data *pgdat = NODE_DATA(first_online_node);
+	struct sk_reserve_test *t = test->priv;
+
+	dev_up(test, 1);
+	set_address(test, t->dev);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	wait_for_kswapd(test, pgdat);
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 4), 4U);
+
+	WRITE_ONCE(pgdat->kswapd_failures, 16);
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 1U);
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, t->sock->sk, 3), 4U);
+	/* Ours are not dropped for others. */
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 6U);
+	WRITE_ONCE(pgdat->kswapd_failures, 0);
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 8U);
+}
+
 /* A connection on the loopback device, whose client is the socket under test */
 
 struct test_pair {
@@ -1947,6 +2002,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_control),
 	KUNIT_CASE(sk_reserve_test_arp),
 	KUNIT_CASE(sk_reserve_test_neigh),
+	KUNIT_CASE(sk_reserve_test_unresolved),
 	KUNIT_CASE(sk_reserve_test_route),
 	KUNIT_CASE(sk_reserve_test_wanted),
 	KUNIT_CASE(sk_reserve_test_wanted_udp),

@@ -138,8 +138,8 @@ static void put_vmstat(int fd)
 {
 	const char *from = slurp(fd);
 
-	put(" swapin=%lu swapout=%lu oom=%lu", field(from, "pswpin"),
-	    field(from, "pswpout"), field(from, "oom_kill"));
+	put(" swapin=%lu swapout=%lu oom=%lu slab=%lu", field(from, "pswpin"),
+	    field(from, "pswpout"), field(from, "oom_kill"), field(from, "nr_slab_unreclaimable"));
 }
 
 static void put_net(int snmp_fd, int rx_fd, int drop_fd)
