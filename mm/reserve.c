@@ -2524,21 +2524,41 @@ EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
 
 /* When memory is short */
 
+static bool node_is_short(struct pglist_data *pgdat)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &pgdat->node_zones[i];
+
+		if (managed_zone(zone) &&
+		    zone_page_state(zone, NR_FREE_PAGES) < low_wmark_pages(zone))
+			return true;
+	}
+	return false;
+}
+
 /**
  * mem_reserve_reclaiming - is memory being reclaimed?
  *
- * On the node of this CPU: kswapd is at work, or has given up. A moment later
- * that may have changed.
+ * Near this CPU: kswapd is at work, or has given up and is needed. A moment
+ * later that may have changed.
  *
  * Context: Any.
  * Return: true if so.
  */
 bool mem_reserve_reclaiming(void)
 {
-	struct pglist_data *pgdat = NODE_DATA(numa_mem_id());
+	int nid = numa_mem_id();
+	struct pglist_data *pgdat;
 
-	return !waitqueue_active(&pgdat->kswapd_wait) ||
-	       READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES;
+	if (!node_state(nid, N_MEMORY))
+		nid = first_memory_node;
+	pgdat = NODE_DATA(nid);
+	if (READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES)
+		return node_is_short(pgdat);
+	/* No barrier: nobody waits here, and it may change at any time. */
+	return !waitqueue_active(&pgdat->kswapd_wait);
 }
 
 /* Before the OOM killer */
@@ -2550,9 +2570,12 @@ bool mem_reserve_reclaiming(void)
 /* What is not even on its way may never be: pinned, or no memory to send it. */
 #define MEM_RESERVE_SWAPOUT_IDLE	(5 * HZ)
 
-/* Pages written when it was looked at last, and since when, under oom_lock */
-static unsigned long mem_reserve_written = ULONG_MAX;
-static unsigned long mem_reserve_written_since;
+/* What reclaim had got when it last got more, and when; under oom_lock */
+static struct {
+	unsigned long pages;
+	unsigned long since;
+	unsigned long asked;
+} mem_reserve_swapout;
 
 /* Of the nodes that the allocation can have pages of */
 static unsigned long oom_node_pages(const struct oom_control *oc,
@@ -2568,12 +2591,6 @@ static unsigned long oom_node_pages(const struct oom_control *oc,
 	return nr;
 }
 
-static unsigned long oom_node_anon(const struct oom_control *oc)
-{
-	return oom_node_pages(oc, NR_ACTIVE_ANON) +
-	       oom_node_pages(oc, NR_INACTIVE_ANON);
-}
-
 /*
  * Is most of what could be reclaimed on its way to swap? What is in the swap
  * cache need not be under writeback, and what is under writeback may be of a
@@ -2583,12 +2600,29 @@ static bool mostly_swapout(const struct oom_control *oc)
 {
 	unsigned long file = oom_node_pages(oc, NR_ACTIVE_FILE) +
 			     oom_node_pages(oc, NR_INACTIVE_FILE);
-	unsigned long anon = oom_node_anon(oc);
+	unsigned long anon = oom_node_pages(oc, NR_ACTIVE_ANON) +
+			     oom_node_pages(oc, NR_INACTIVE_ANON);
 	unsigned long writeback = oom_node_pages(oc, NR_WRITEBACK);
 	unsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),
 				    writeback - min(writeback, file));
 
 	return 2 * swapout > anon + file;
+}
+
+/* In the zones that the allocation can have pages of */
+static unsigned long oom_zone_anon(const struct oom_control *oc)
+{
+	const enum zone_type highest = gfp_zone(oc->gfp_mask);
+	unsigned long nr = 0;
+	struct zone *zone;
+
+	for_each_populated_zone(zone)
+		if (zone_idx(zone) <= highest &&
+		    node_isset(zone_to_nid(zone), cpuset_current_mems_allowed) &&
+		    (!oc->nodemask || node_isset(zone_to_nid(zone), *oc->nodemask)))
+			nr += zone_page_state(zone, NR_ZONE_ACTIVE_ANON) +
+			      zone_page_state(zone, NR_ZONE_INACTIVE_ANON);
+	return nr;
 }
 
 /*
@@ -2598,21 +2632,37 @@ static bool mostly_swapout(const struct oom_control *oc)
  */
 static bool swap_takes_all(const struct oom_control *oc)
 {
-	unsigned long anon = oom_node_anon(oc);
+	unsigned long anon = oom_zone_anon(oc);
 
-	return anon > totalram_pages() / 16 &&
+	return !oc->order && anon > totalram_pages() / 16 &&
 	       get_nr_swap_pages() > (long)anon;
+}
+
+/* Pages of processes that reclaim got: what failed to be written is not. */
+static unsigned long anon_reclaimed(void)
+{
+	unsigned long pages = 0;
+#ifdef CONFIG_VM_EVENT_COUNTERS
+	int cpu;
+
+	/* Of those that are offline as well: no lock, which sleeps */
+	for_each_possible_cpu(cpu)
+		pages += READ_ONCE(per_cpu(vm_event_states, cpu).event[PGSTEAL_ANON]);
+#endif
+	return pages;
 }
 
 static bool swapout_advances(unsigned long stall)
 {
-	unsigned long written = global_node_page_state(NR_WRITTEN);
+	unsigned long pages = anon_reclaimed();
 
-	if (written != mem_reserve_written) {
-		mem_reserve_written = written;
-		mem_reserve_written_since = jiffies;
+	if (pages - mem_reserve_swapout.pages >= SWAP_CLUSTER_MAX ||
+	    time_after(jiffies, mem_reserve_swapout.asked + MEM_RESERVE_SWAPOUT_STALL)) {
+		mem_reserve_swapout.pages = pages;
+		mem_reserve_swapout.since = jiffies;
 	}
-	return time_before(jiffies, mem_reserve_written_since + stall);
+	mem_reserve_swapout.asked = jiffies;
+	return time_before(jiffies, mem_reserve_swapout.since + stall);
 }
 
 static bool task_dies(void)
@@ -2632,10 +2682,9 @@ static bool task_dies(void)
  * reserve nobody knows if anything will ever be written; with one there is the
  * memory that it takes.
  *
- * Context: Process, under oom_lock. Sleeps for a tick before it returns true,
- * in which what is being written may arrive.
+ * Context: Process, under oom_lock. Does not sleep.
  * Return: true if reclaim is to be tried again, for as long as something is
- * being written.
+ * being reclaimed.
  */
 bool mem_reserve_swapout_under_way(const struct oom_control *oc)
 {
@@ -2650,10 +2699,7 @@ bool mem_reserve_swapout_under_way(const struct oom_control *oc)
 		stall = MEM_RESERVE_SWAPOUT_IDLE;
 	else
 		return false;
-	if (!swapout_advances(stall))
-		return false;
-	schedule_timeout_uninterruptible(1);
-	return true;
+	return swapout_advances(stall);
 }
 
 #endif /* CONFIG_SWAP */

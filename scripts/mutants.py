@@ -71,13 +71,19 @@ MUTANTS = {
         ("\tunsigned long swapout = min(oom_node_pages(oc, NR_SWAPCACHE),\n\t\t\t\t    writeback - min(writeback, file));",
          "\tunsigned long swapout = writeback;")]),
     "waits-for-a-dead-server": ("Progress", RESERVE, [
-        ("\tif (!swapout_advances(stall))\n\t\treturn false;\n", "")]),
+        ("\treturn swapout_advances(stall);\n", "\treturn true;\n")]),
+    "waits-for-a-trickle": ("Progress", RESERVE, [
+        (" - mem_reserve_swapout.pages >= SWAP_CLUSTER_MAX ||", " != mem_reserve_swapout.pages ||")]),
+    "kills-for-what-was": ("Progress", RESERVE, [
+        (" >= SWAP_CLUSTER_MAX ||\n\t    time_after(jiffies, mem_reserve_swapout.asked + MEM_RESERVE_SWAPOUT_STALL)) {", " >= SWAP_CLUSTER_MAX) {")]),
+    "waits-for-fragments": ("Progress", RESERVE, [
+        ("\treturn !oc->order && anon", "\treturn anon")]),
     "waits-for-idle-swap": ("Progress", RESERVE, [
         ("\t\tstall = MEM_RESERVE_SWAPOUT_IDLE;", "\t\tstall = MEM_RESERVE_SWAPOUT_STALL;")]),
     "waits-for-full-swap": ("Progress", RESERVE, [
         ("\t       get_nr_swap_pages() > (long)anon;", "\t       true;")]),
     "waits-for-the-last-page": ("Progress", RESERVE, [
-        ("\treturn anon > totalram_pages() / 16 &&\n", "\treturn\n")]),
+        ("\treturn !oc->order && anon > totalram_pages() / 16 &&\n", "\treturn !oc->order &&\n")]),
     "kills-with-swap-free": ("Progress", RESERVE, [
         ("\telse if (swap_takes_all(oc))\n", "\telse if (0)\n")]),
     "kills-before-swap-is-written": ("Progress", RESERVE, [
@@ -323,7 +329,9 @@ MUTANTS = {
     "net-unresolved-is-ours": ("Progress", SOCK, [
         ("\tif (!mem_reserve_reclaiming() || skb_is_promised(skb) ||\n\t    queue_is_promised(queue))", "\tif (!mem_reserve_reclaiming() || queue_is_promised(queue))")]),
     "kswapd-given-up": ("Progress", RESERVE, [
-        ("\treturn !waitqueue_active(&pgdat->kswapd_wait) ||\n\t       READ_ONCE(pgdat->kswapd_failures) >= MAX_RECLAIM_RETRIES;", "\treturn !waitqueue_active(&pgdat->kswapd_wait);")]),
+        ("\t\treturn node_is_short(pgdat);\n", "\t\treturn false;\n")]),
+    "kswapd-not-needed": ("Progress", RESERVE, [
+        ("\t\treturn node_is_short(pgdat);\n", "\t\treturn true;\n")]),
     "net-errors-parked": ("Exact", SKBUFF, [
         ("READ_ONCE(sk->sk_rcvbuf) || !sk_reserve_may_park(skb))", "READ_ONCE(sk->sk_rcvbuf))")]),
     "net-napi-frag-not-drawn": ("Progress", SKBUFF, [

@@ -357,16 +357,30 @@ static void writeback_add(long swapcache, long writeback)
 /* Memory that swap could take */
 static void anon_add(long anon, long swap)
 {
-	mod_node_page_state(NODE_DATA(first_online_node), NR_ACTIVE_ANON, anon);
+	mod_zone_page_state(&NODE_DATA(first_online_node)->node_zones[ZONE_NORMAL],
+			    NR_ZONE_ACTIVE_ANON, anon);
 	atomic_long_add(swap, &nr_swap_pages);
+}
+
+static bool swapout_seen_order(gfp_t gfp, int order)
+{
+	const struct oom_control oc = { .gfp_mask = gfp, .order = order };
+
+	guard(mutex)(&oom_lock);
+	return mem_reserve_swapout_under_way(&oc);
 }
 
 static bool swapout_seen(gfp_t gfp)
 {
-	const struct oom_control oc = { .gfp_mask = gfp };
+	return swapout_seen_order(gfp, 0);
+}
 
-	guard(mutex)(&oom_lock);
-	return mem_reserve_swapout_under_way(&oc);
+/* Nothing more has been reclaimed for so long. */
+static void swapout_idle(unsigned long ticks)
+{
+	mem_reserve_swapout.pages = anon_reclaimed();
+	mem_reserve_swapout.since = jiffies - ticks;
+	mem_reserve_swapout.asked = jiffies;
 }
 
 /* Nobody is killed for what goes to swap, arrives there, and is most of all. */
@@ -382,9 +396,9 @@ static void reserve_test_swapout(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_NOFS));
 	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL | __GFP_NOFAIL));
 	/* The server does not answer any more. */
-	mem_reserve_written_since = jiffies - MEM_RESERVE_SWAPOUT_STALL;
+	swapout_idle(MEM_RESERVE_SWAPOUT_STALL);
 	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
-	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	count_vm_events(PGSTEAL_ANON, SWAP_CLUSTER_MAX);
 	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
 	/* What is written is in files, or what is in the swap cache is not written. */
 	writeback_add(-many, 0);
@@ -405,11 +419,18 @@ static void reserve_test_swap_room(struct kunit *test)
 
 	connect_top(test);
 	anon_add(many, 2 * many);
-	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	count_vm_events(PGSTEAL_ANON, SWAP_CLUSTER_MAX);
 	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
-	mem_reserve_written_since = jiffies - MEM_RESERVE_SWAPOUT_IDLE;
+	KUNIT_EXPECT_FALSE(test, swapout_seen_order(GFP_KERNEL, 1));
+	swapout_idle(MEM_RESERVE_SWAPOUT_IDLE);
 	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
-	mod_node_page_state(NODE_DATA(first_online_node), NR_WRITTEN, 1);
+	count_vm_events(PGSTEAL_ANON, 1);
+	KUNIT_EXPECT_FALSE(test, swapout_seen(GFP_KERNEL));
+	count_vm_events(PGSTEAL_ANON, SWAP_CLUSTER_MAX);
+	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
+	/* It was asked long ago: what was then says nothing. */
+	swapout_idle(2 * MEM_RESERVE_SWAPOUT_STALL);
+	mem_reserve_swapout.asked -= 2 * MEM_RESERVE_SWAPOUT_STALL;
 	KUNIT_EXPECT_TRUE(test, swapout_seen(GFP_KERNEL));
 	/* Swap is too small for it. */
 	anon_add(0, -many - many / 2);

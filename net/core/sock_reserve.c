@@ -355,7 +355,7 @@ static bool skb_is_promised(const struct sk_buff *skb)
 {
 	const struct sock *sk = skb_to_full_sk(skb);
 
-	return sk && sock_flag(sk, SOCK_MEMALLOC);
+	return sk && sk_fullsock(sk) && sock_flag(sk, SOCK_MEMALLOC);
 }
 
 static bool queue_is_promised(const struct sk_buff_head *queue)

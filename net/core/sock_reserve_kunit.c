@@ -1330,6 +1330,7 @@ static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned 
 	while (nr--) {
 		skb = alloc_skb(128, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, skb);
+		memset(skb->head, 0, 128);
 		skb->dev = t->dev;
 		if (sk)
 			skb_set_owner_w(skb, sk);
@@ -1340,35 +1341,52 @@ static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned 
 	return waiting;
 }
 
+static void kswapd_gives_up(bool up)
+{
+	struct zone *zone = &NODE_DATA(first_online_node)->node_zones[ZONE_NORMAL];
+
+	WRITE_ONCE(zone->zone_pgdat->kswapd_failures, up ? 16 : 0);
+	zone->watermark_boost = up ? zone_managed_pages(zone) : 0;
+}
+
+static void kswapd_goes_on(void *unused)
+{
+	kswapd_gives_up(false);
+}
+
 /* The tests before this may have left kswapd something to do. */
-static void wait_for_kswapd(struct kunit *test, struct pglist_data *pgdat)
+static void wait_for_kswapd(struct kunit *test)
 {
 	unsigned int n;
 
-	WRITE_ONCE(pgdat->kswapd_failures, 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, kswapd_goes_on, NULL), 0);
+	kswapd_gives_up(false);
 	for (n = 0; n < 500 && mem_reserve_reclaiming(); n++)
 		msleep(20);
 	KUNIT_ASSERT_FALSE(test, mem_reserve_reclaiming());
+	/* It has given up once, and there is memory again. */
+	WRITE_ONCE(NODE_DATA(first_online_node)->kswapd_failures, 16);
+	KUNIT_EXPECT_FALSE(test, mem_reserve_reclaiming());
+	kswapd_gives_up(false);
 }
 
 /* While memory is reclaimed, only the latest of others' waits for a neighbour. */
 static void sk_reserve_test_unresolved(struct kunit *test)
 {
-	struct pglist_data *pgdat = NODE_DATA(first_online_node);
 	struct sk_reserve_test *t = test->priv;
 
 	dev_up(test, 1);
 	set_address(test, t->dev);
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
-	wait_for_kswapd(test, pgdat);
+	wait_for_kswapd(test);
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 4), 4U);
 
-	WRITE_ONCE(pgdat->kswapd_failures, 16);
+	kswapd_gives_up(true);
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 1U);
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, t->sock->sk, 3), 4U);
 	/* Ours are not dropped for others. */
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 6U);
-	WRITE_ONCE(pgdat->kswapd_failures, 0);
+	kswapd_gives_up(false);
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 8U);
 }
 
