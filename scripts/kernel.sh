@@ -3,13 +3,14 @@
 #
 # Build a kernel for the rig's guests out of its tree:
 #
-#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb
+#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off
 #
 # The result is build/kernels/<label>/{bzImage,vmlinux,System.map,config}.
 # All kernels have one config, configs/guest.config; the patched one adds
 # configs/reserve.config, which names only what the series brings, and the
 # patched one for debugging configs/debug.config as well; the full ones add
-# configs/full.config.  Each line of a fragment is looked up in the final config:
+# configs/full.config; off is the patched one without reserve.config.  Each line
+# of a fragment is looked up in the final config:
 # an option that fell out is an error.  --config stops after that.
 #
 # deb is another matter: Debian packages, out of Debian's own configuration for
@@ -19,7 +20,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb" >&2
+	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off" >&2
 	exit 2
 }
 
@@ -139,8 +140,10 @@ compare_config() {
 	[[ -z $diff ]] || say "kernel reserve: the series also sets $diff"
 }
 
-lock kernel
-export KERNEL_LOCKED=1
+if [[ -z ${KERNEL_LOCKED:-} ]]; then
+	lock kernel
+	export KERNEL_LOCKED=1
+fi
 "$(dirname "$0")/tree.sh" "${TREE[$label]}"
 mkdir -p "$BUILD/logs"
 : >"$log"

@@ -26,7 +26,7 @@ R=$BUILD/linux-reserve
 # The kernels, each with its tree and the fragments of its configuration.
 declare -A TREE=(
 	[unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve
-	[unmodified-full]=unmodified [reserve-full]=reserve [deb]=reserve
+	[unmodified-full]=unmodified [reserve-full]=reserve [deb]=reserve [off]=reserve
 )
 declare -A FRAGMENTS=(
 	[unmodified]="guest.config"
@@ -36,6 +36,7 @@ declare -A FRAGMENTS=(
 	[unmodified-full]="guest.config full.config"
 	[reserve-full]="guest.config reserve.config full.config"
 	[deb]="reserve.config deb.config"
+	[off]="guest.config"
 )
 # What one of them has below the fragments, taken as it is; and what is built
 # where it is not a bzImage.

@@ -561,7 +561,7 @@ sk_reserve_neigh_limit(const struct sk_buff_head *queue,
 static inline bool sk_reserve_may_receive(struct sock *sk, struct sk_buff *skb,
 					  unsigned int cap)
 {
-	if (!sock_flag(sk, SOCK_IO_FLUSHER))
+	if (!IS_ENABLED(CONFIG_MEM_RESERVE) || !sock_flag(sk, SOCK_IO_FLUSHER))
 		return sock_flag(sk, SOCK_MEMALLOC);
 	return (sk_reserve_active() || sock_flag(sk, SOCK_MEMALLOC)) &&
 	       __sk_reserve_daemon_takes(sk, skb, cap);

@@ -156,6 +156,7 @@ static void option(const char *name, const char *value)
 		{ "reconnect", &config.reconnect },
 		{ "persist", &config.persist },
 		{ "local", &config.local },
+		{ "sweep", &config.sweep },
 		{ "connections", &config.connections },
 	};
 
@@ -574,6 +575,8 @@ static void client(void)
 	/* Once for nothing: what a first use allocates for good is not a leak. */
 	connect_swap();
 	disconnect_swap();
+	if (config.sweep)
+		sweep_run(transport->swap);
 	before = pages_free();
 	say("connecting");
 	connect_swap();

@@ -25,15 +25,29 @@ static void set_addr(struct sockaddr *sa, const char *text)
 	inet_pton(AF_INET, text, &in->sin_addr);
 }
 
-static int link_up(int fd, const char *ifname)
+static int link_set(int fd, const char *ifname, bool up)
 {
 	struct ifreq ifr = { 0 };
 
 	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
 	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
 		return -1;
-	ifr.ifr_flags |= IFF_UP;
+	ifr.ifr_flags = (ifr.ifr_flags & ~IFF_UP) | (up ? IFF_UP : 0);
 	return ioctl(fd, SIOCSIFFLAGS, &ifr);
+}
+
+static int link_up(int fd, const char *ifname)
+{
+	return link_set(fd, ifname, true);
+}
+
+int net_down(const char *ifname)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret = fd < 0 ? -1 : link_set(fd, ifname, false);
+
+	close(fd);
+	return ret;
 }
 
 static int link_addr(int fd, const char *ifname, const char *addr)

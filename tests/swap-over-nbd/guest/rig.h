@@ -43,6 +43,7 @@ struct rig_config {
 	unsigned int readers;	/* connections whose reader is swapped out */
 	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
 	unsigned int persist;	/* nbd-client stays, and is to connect again */
+	unsigned int sweep;	/* before the work: each allocation of each operation fails once */
 	unsigned int local;	/* the server is in this guest, and we are the NBD client */
 	unsigned int connections;	/* by the rig's own NBD client; the ports of NVMe */
 	uint64_t seed;
@@ -78,6 +79,7 @@ int port_open(const char *name);
 int net_up(const char *ifname, const char *addr);
 int net_addr(const char *ifname, const char *addr);
 int net_mtu(const char *ifname, unsigned int mtu);
+int net_down(const char *ifname);
 int net_forget(const char *ifname, const char *addr);
 int net_open_unread(int port);
 int net_listen(int port, int backlog);
@@ -131,6 +133,9 @@ int work_run(unsigned int proc);
 
 /* module.c */
 void module_run(void);
+
+/* sweep.c */
+void sweep_run(const char *swap);
 
 /* monitor.c */
 void monitor_run(int fd) __attribute__((noreturn));

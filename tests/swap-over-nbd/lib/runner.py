@@ -156,6 +156,7 @@ class Run:
                            ("reconnect", int(scenario.reconnect)),
                            ("persist", int(scenario.persist)),
                            ("local", int(bool(scenario.local))),
+                           ("sweep", int(scenario.sweep)),
                            ("readers", scenario.traffic.connections if scenario.traffic else 0)):
             if value:
                 args[key] = str(value)
@@ -313,6 +314,9 @@ class Run:
 
     def _on_told(self, rest: str) -> None:
         self.outcome.notes.append(f"stress: {rest}")
+
+    def _on_swept(self, rest: str) -> None:
+        self.outcome.notes.append(f"swept: {rest}")
 
     def _on_wrong(self, rest: str) -> None:
         self.wrong.append(rest)

@@ -110,6 +110,7 @@ class Scenario:
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
     persist: bool = False       # by nbd-client -persist, the ioctl interface
+    sweep: bool = False         # before the work: each allocation of each operation fails once
     transport: str = "nbd"      # of TRANSPORTS: how the guest and its server speak
     local: str = ""             # of LOCALS: the server is in the guest itself, behind such a socket
     disturb: tuple[str, ...] = ()

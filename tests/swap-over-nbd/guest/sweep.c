@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What if an allocation fails? Each of them, one after the other: an operation
+ * is done with its first allocation failing, then with its second, until it has
+ * been done with none failing any more. The kernel counts them for a task, see
+ * fail-nth in Documentation/fault-injection. After each, nothing of the reserve
+ * may be in use, and its limit is what it was.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "rig.h"
+
+#define DEBUGFS		"/sys/kernel/debug"
+#define MAX_SITES	5000
+#define TOLD		64	/* so many failures are a sign of life */
+#define SETTLE_TRIES	100	/* ten times a second */
+#define LEAK_SECONDS	6	/* until kmemleak takes an object for lost */
+#define NIC		"eth0"
+
+static int genl, nth;
+static const char *device;
+
+/* -- the operations --------------------------------------------------------- */
+
+static int do_connect(void)
+{
+	return nbd_connect(genl, 0, 0);
+}
+
+static int do_disconnect(void)
+{
+	return nbd_disconnect(genl, 0);
+}
+
+/* If it was the answer that failed, it is done all the same. */
+static void undo_connect(bool done)
+{
+	if (nbd_disconnect(genl, 0) && done)
+		die("sweep: disconnecting");
+	nbd_forget();
+}
+
+static void undo_disconnect(bool done)
+{
+	(void)done;
+	nbd_disconnect(genl, 0);
+	nbd_forget();
+}
+
+static void prepare_connect(void)
+{
+	int ret;
+
+	errno = 0;
+	ret = nbd_connect(genl, 0, 0);
+	if (ret)
+		die("sweep: connecting returned %d", ret);
+}
+
+static int do_swapon(void)
+{
+	return swapon(device, 0);
+}
+
+static int do_swapoff(void)
+{
+	return swapoff(device);
+}
+
+static void prepare_swapon(void)
+{
+	if (swapon(device, 0))
+		die("sweep: swapon");
+}
+
+static void undo_swapon(bool done)
+{
+	if (done && swapoff(device))
+		die("sweep: swapoff after swapon");
+}
+
+static void undo_swapoff(bool done)
+{
+	undo_swapon(!done);
+}
+
+static int do_mtu(void)
+{
+	return net_mtu(NIC, 1400);
+}
+
+static void undo_mtu(bool done)
+{
+	(void)done;
+	if (net_mtu(NIC, 1500))
+		die("sweep: MTU");
+}
+
+static int do_down(void)
+{
+	return net_down(NIC);
+}
+
+static int do_up(void)
+{
+	return net_up(NIC, config.addr);
+}
+
+static void prepare_down(void)
+{
+	if (net_down(NIC))
+		die("sweep: " NIC " down");
+}
+
+static void undo_link(bool done)
+{
+	(void)done;
+	if (net_up(NIC, config.addr))
+		die("sweep: " NIC " up");
+}
+
+static int ring(unsigned int pending)
+{
+	struct ethtool_ringparam param = { .cmd = ETHTOOL_GRINGPARAM };
+	struct ifreq ifr = { .ifr_data = (char *)&param };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+
+	strcpy(ifr.ifr_name, NIC);
+	ret = fd < 0 ? -1 : ioctl(fd, SIOCETHTOOL, &ifr);
+	param.cmd = ETHTOOL_SRINGPARAM;
+	param.rx_pending = pending ? pending : param.rx_max_pending;
+	if (!ret)
+		ret = ioctl(fd, SIOCETHTOOL, &ifr);
+	close(fd);
+	return ret;
+}
+
+static int do_ring(void)
+{
+	return ring(64);
+}
+
+static void undo_ring(bool done)
+{
+	(void)done;
+	/* A ring that could not be made has left the card without one. */
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		if (!ring(0))
+			return;
+		usleep(100 * 1000);
+	}
+	die("sweep: the ring");
+}
+
+static int do_scale(void)
+{
+	return put_file("/proc/sys/net/core/sock_reserve_scale", "150");
+}
+
+static void undo_scale(bool done)
+{
+	(void)done;
+	if (put_file("/proc/sys/net/core/sock_reserve_scale", "100"))
+		die("sweep: sock_reserve_scale");
+}
+
+static int do_daemons(void)
+{
+	return put_file("/proc/sys/vm/reserve/daemon_kbytes", "4096");
+}
+
+static void undo_daemons(bool done)
+{
+	(void)done;
+	if (put_file("/proc/sys/vm/reserve/daemon_kbytes", "1024"))
+		die("sweep: daemon_kbytes");
+}
+
+/* A connection of a storage daemon's own */
+static int do_daemon(void)
+{
+	int sock;
+
+	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0))
+		return -1;
+	sock = net_connect(config.server, config.port);
+	if (sock < 0)
+		return -1;
+	close(sock);
+	return 0;
+}
+
+static void undo_daemon(bool done)
+{
+	(void)done;
+	prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
+}
+
+static const struct op {
+	const char *name;
+	bool connected;			/* all the while */
+	void (*prepare)(void);
+	int (*act)(void);		/* with a failure */
+	void (*undo)(bool done);
+} ops[] = {
+	{ "connect", false, NULL, do_connect, undo_connect },
+	{ "disconnect", false, prepare_connect, do_disconnect, undo_disconnect },
+	{ "swapon", true, NULL, do_swapon, undo_swapon },
+	{ "swapoff", true, prepare_swapon, do_swapoff, undo_swapoff },
+	{ "mtu", true, NULL, do_mtu, undo_mtu },
+	{ "down", true, NULL, do_down, undo_link },
+	{ "up", true, prepare_down, do_up, undo_link },
+	{ "ring", true, NULL, do_ring, undo_ring },
+	{ "scale", true, NULL, do_scale, undo_scale },
+	{ "daemon_kbytes", true, NULL, do_daemons, undo_daemons },
+	{ "daemon", true, NULL, do_daemon, undo_daemon },
+};
+
+/* -- one failure after the other -------------------------------------------- */
+
+/* 0: none */
+static void arm(unsigned int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	if (pwrite(nth, text, len, 0) != len)
+		die("sweep: fail-nth");
+}
+
+/* Has it failed? What is left to count, otherwise. */
+static bool fired(void)
+{
+	char text[16] = "";
+
+	if (pread(nth, text, sizeof(text) - 1, 0) <= 0)
+		die("sweep: reading fail-nth");
+	return text[0] == '0';
+}
+
+/* What is on its way when an operation ends comes back by itself. */
+static void balance(const struct op *op, unsigned int n, unsigned long limit)
+{
+	struct nodes nodes = { 0 };
+	unsigned long used = 0, now = 0;
+
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		nodes_scan(&nodes);
+		nodes_read(&nodes);
+		used = 0;
+		now = nodes.node[0].value[NODE_LIMIT];
+		for (unsigned int j = 0; j < nodes.count; j++)
+			used += nodes.node[j].value[NODE_USAGE];
+		nodes_close(&nodes);
+		if (!used && (!op->connected || now == limit))
+			return;
+		usleep(100 * 1000);
+	}
+	die("sweep: after '%s' with allocation %u failing %lu of the reserve are in use, its limit is %lu, before %lu",
+	    op->name, n, used, now, limit);
+}
+
+static unsigned long root_limit(void)
+{
+	struct nodes nodes = { 0 };
+	unsigned long limit;
+
+	nodes_scan(&nodes);
+	nodes_read(&nodes);
+	limit = nodes.node[0].value[NODE_LIMIT];
+	nodes_close(&nodes);
+	return limit;
+}
+
+static void sweep(const struct op *op)
+{
+	unsigned int n, failed = 0;
+	unsigned long limit;
+	bool done, again = true;
+
+	if (op->connected)
+		prepare_connect();
+	if (!op->prepare && op->connected) {
+		/* Once for nothing: what it is when it has been undone. */
+		op->undo(!op->act());
+	}
+	limit = root_limit();
+	for (n = 1; again && n <= MAX_SITES; n++) {
+		if (op->prepare)
+			op->prepare();
+		arm(n);
+		done = !op->act();
+		again = fired();
+		arm(0);
+		if (!again && !done)
+			die("sweep: '%s' fails with no allocation failing", op->name);
+		failed += !done;
+		op->undo(done);
+		balance(op, n, limit);
+		if (!(n % TOLD))
+			say("sweeping %s %u", op->name, n);
+	}
+	if (op->connected)
+		undo_connect(true);
+	if (again)
+		die("sweep: '%s' has more than %u allocations", op->name, MAX_SITES);
+	say("swept %s: %u allocations failed, and the operation %u times", op->name, n - 2, failed);
+}
+
+static void knobs(void)
+{
+	static const char *const texts[][2] = {
+		{ DEBUGFS "/failslab/ignore-gfp-wait", "N" },
+		{ DEBUGFS "/failslab/verbose", "0" },
+		{ DEBUGFS "/fail_page_alloc/ignore-gfp-wait", "N" },
+		{ DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N" },
+		{ DEBUGFS "/fail_page_alloc/min-order", "0" },
+		{ DEBUGFS "/fail_page_alloc/verbose", "0" },
+	};
+
+	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (put_file(texts[i][0], texts[i][1]))
+			die("sweep: %s", texts[i][0]);
+}
+
+static void leaks(void)
+{
+	char text[2048];
+	ssize_t len;
+	int fd;
+
+	put_file(DEBUGFS "/kmemleak", "scan");
+	sleep(LEAK_SECONDS);
+	put_file(DEBUGFS "/kmemleak", "scan");
+	fd = open(DEBUGFS "/kmemleak", O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len < 0)
+		die("sweep: kmemleak");
+	if (!len)
+		return;
+	text[len] = '\0';
+	fprintf(stderr, "%s\n", text);
+	die("sweep: kmemleak has found something, see the console");
+}
+
+void sweep_run(const char *swap)
+{
+	char *argv[] = { "/bin/busybox", "mkswap", (char *)swap, NULL };
+
+	device = swap;
+	genl = nbd_genl_open();
+	nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth < 0)
+		die("sweep: opening fail-nth");
+	knobs();
+	undo_daemons(true);
+	prepare_connect();
+	if (run(argv))
+		die("mkswap %s", device);
+	undo_connect(true);
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		sweep(&ops[i]);
+	leaks();
+	close(nth);
+	close(genl);
+}
