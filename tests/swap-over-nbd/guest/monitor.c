@@ -142,7 +142,15 @@ static void put_vmstat(int fd)
 	    field(from, "pswpout"), field(from, "oom_kill"), field(from, "nr_slab_unreclaimable"));
 }
 
-static void put_net(int snmp_fd, int rx_fd, int drop_fd)
+/* Segments: does TCP send, again and again, and does anything come back? */
+static void put_tcp(const char *from, int tx_fd)
+{
+	put(" segin=%lu segout=%lu again=%lu", snmp(from, "Tcp:", "InSegs"),
+	    snmp(from, "Tcp:", "OutSegs"), snmp(from, "Tcp:", "RetransSegs"));
+	put(" tx=%lu", strtoul(slurp(tx_fd), NULL, 10));
+}
+
+static void put_net(int snmp_fd, int rx_fd, int drop_fd, int tx_fd)
 {
 	const char *from = slurp(snmp_fd);
 
@@ -150,6 +158,7 @@ static void put_net(int snmp_fd, int rx_fd, int drop_fd)
 	    snmp(from, "Udp:", "InDatagrams"), snmp(from, "Udp:", "NoPorts"),
 	    snmp(from, "Udp:", "InErrors"), snmp(from, "Ip:", "ReasmReqds"),
 	    snmp(from, "Ip:", "ReasmFails"));
+	put_tcp(from, tx_fd);
 	put(" rx=%lu", strtoul(slurp(rx_fd), NULL, 10));
 	put(" rxdrop=%lu", strtoul(slurp(drop_fd), NULL, 10));
 }
@@ -179,7 +188,7 @@ void monitor_run(int fd)
 	int snmp_fd = open("/proc/net/snmp", O_RDONLY);
 	int rx_fd = open("/sys/class/net/eth0/statistics/rx_packets", O_RDONLY);
 	int drop_fd = open("/sys/class/net/eth0/statistics/rx_dropped", O_RDONLY);
-
+	int tx_fd = open("/sys/class/net/eth0/statistics/tx_packets", O_RDONLY);
 	int min_fd = open("/proc/sys/vm/min_free_kbytes", O_RDONLY);
 	unsigned long min = strtoul(slurp(min_fd), NULL, 10);
 
@@ -191,7 +200,7 @@ void monitor_run(int fd)
 		put_memory(min);
 		put_progress();
 		put_vmstat(vmstat_fd);
-		put_net(snmp_fd, rx_fd, drop_fd);
+		put_net(snmp_fd, rx_fd, drop_fd, tx_fd);
 		put_nodes();
 		put("\n");
 		if (write(fd, line, used) < 0)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 NODE_FIELDS = ("usage", "limit", "pages", "peak", "failcnt")
 COLUMNS = ("t", "min", "free", "swapfree", "swaptotal", "pages", "bad", "swapin", "swapout",
-           "oom", "slab", "udpin", "udpnoport", "udperr", "frags", "fragfail", "rx", "rxdrop")
+           "oom", "slab", "udpin", "udpnoport", "udperr", "frags", "fragfail", "segin", "segout",
+           "again", "tx", "rx", "rxdrop")
 # Free pages that may be missing at the end: slabs and per-CPU lists breathe. The
 # guest's init knows the number, and waits for no more than this.
 TOLERANCE = 1024
