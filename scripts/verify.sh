@@ -71,14 +71,15 @@ warnings() {
 
 # verify NAME: one line of the table, in $row
 verify() {
-	local name=$1 log=$BUILD/logs/verify-$1.log start=$SECONDS count nr warn arch
+	local name=$1 log=$BUILD/logs/verify-$1.log start=$SECONDS count nr warn arch cc
 	arch=$(about "$name" arch)
 	KUNIT_RAW=all KUNIT_LIMIT=3000 "$(dirname "$0")/kunit.sh" --with "$dir/$name.config" \
 		>"$log" 2>&1 </dev/null || true
 	count=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
 	nr=$(reports "$log" | wc -l)
 	warn=$(warnings "$log" | wc -l)
-	row="${arch:-x86_64} | $(about "$name" cc) | ${count:-not built, or not booted} | $nr | $warn"
+	cc=$(about "$name" cc)
+	row="${arch:-x86_64} | ${cc:-gcc} | ${count:-not built, or not booted} | $nr | $warn"
 	say "# $name: $row, $(elapsed $((SECONDS - start)))"
 	[[ $count == *' 0 failed'* && $nr == 0 && $warn == 0 ]]
 }

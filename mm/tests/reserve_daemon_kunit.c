@@ -360,6 +360,8 @@ static int daemon_test_init(struct kunit *test)
 
 	if (!t)
 		return -ENOMEM;
+	/* With all memory taken, there must be none on another CPU's lists. */
+	set_cpus_allowed_ptr(current, cpumask_of(0));
 	INIT_LIST_HEAD(&t->pages);
 	INIT_LIST_HEAD(&t->objects);
 	INIT_LIST_HEAD(&t->drawn);

@@ -88,6 +88,8 @@ static int reserve_test_init(struct kunit *test)
 
 	if (!t)
 		return -ENOMEM;
+	/* With all memory taken, there must be none on another CPU's lists. */
+	set_cpus_allowed_ptr(current, cpumask_of(0));
 	INIT_LIST_HEAD(&t->hog);
 	mem_reserve_init(&t->top, "kunit");
 	mem_reserve_init(&t->a, "a");

@@ -222,6 +222,8 @@ static int sk_reserve_test_init(struct kunit *test)
 
 	if (!t)
 		return -ENOMEM;
+	/* With all memory taken, there must be none on another CPU's lists. */
+	set_cpus_allowed_ptr(current, cpumask_of(0));
 	INIT_LIST_HEAD(&t->hog);
 	t->objects = kunit_kcalloc(test, TEST_OBJECTS, sizeof(*t->objects), GFP_KERNEL);
 	if (!t->objects)
