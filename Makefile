@@ -73,7 +73,12 @@ help:
 	@echo '  make model             all that the reserve'"'"'s counts can do, searched by spin (BLOCKS=3:'
 	@echo '                         larger, and minutes)'
 	@echo '  make series            the series as mails, with a cover letter, in build/series'
-	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=62; hours)'
+	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=64; hours)'
+	@echo '  make verify            KUnit in 21 configurations: architectures, compilers,'
+	@echo '                         sanitizers (NAMES="rt kasan"; hours)'
+	@echo '  make unused            what the series changes in object code without the option'
+	@echo '  make sweep             each allocation of connecting, swapon, MTU, rings and'
+	@echo '                         sysctls fails once, on the debug kernel'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
 	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs'
 	@echo '                         nbd-fstab iscsi-fstab")'
@@ -120,6 +125,16 @@ kunit:
 
 mutants:
 	@scripts/mutants.sh
+
+.PHONY: verify unused sweep
+verify:
+	@scripts/verify.sh $(NAMES)
+
+unused:
+	@scripts/unused.sh
+
+sweep: kernel-debug
+	@$(RIG) run --kernel reserve=$(abspath $(BUILD))/kernels/debug --seed 1 sweep
 
 .PHONY: modules fastpath model slab-apart reserve-faults net-cost guide guide-deb deb
 modules:
