@@ -80,6 +80,7 @@ if command -v ccache >/dev/null; then
 	options+=(--make_options "CC=ccache $cross$cc" --make_options "HOSTCC=ccache $cc")
 fi
 if [[ -n $with ]]; then
+	options+=(--kconfig_add CONFIG_WERROR=y)
 	while read -r line; do
 		options+=(--kconfig_add "$line")
 	done < <(grep -E '^(CONFIG_|# CONFIG_)' "$with")

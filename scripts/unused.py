@@ -20,8 +20,9 @@ from pathlib import Path
 FUNCTION = re.compile(r"\s+\.type\s+(\S+), @function")
 LABEL = re.compile(r"\.L[A-Z]*\d+")
 STRING = re.compile(r"^(\.LC\d+):\n((?:\s+\.(?:string|ascii|asciz)\s+.*\n)+)", re.M)
-# Functions and variables that gcc numbered; not .cold, .part and their kin
-NUMBERED = re.compile(r"\b([A-Za-z_]\w*)\.\d+\b(?!\.)")
+SIZE = re.compile(r"\s+\.size\s+(\S+), ")
+# Variables that gcc numbered; not the parts and clones of a function
+NUMBERED = re.compile(r"\b(?!isra\b|constprop\b|part\b)([A-Za-z_]\w*)\.\d+\b(?!\.)")
 TREE = re.compile(r"\.\./linux-\w+")
 SOURCE = re.compile(r"^# \S+:(\d+): ")
 LINE = re.compile(r"^\s+\.(?:word|long)\s+\d+\s+# bug_entry::line.*$", re.M)
@@ -31,22 +32,22 @@ def functions(text: str) -> dict[str, str]:
     """The body of each function, with its exception and bug tables."""
     text = TREE.sub("linux", LINE.sub("\tLINE", text))
     strings = {name: " ".join(body.split()) for name, body in STRING.findall(text)}
-    text = re.sub(r"\.LC\d+", lambda m: strings.get(m[0], ".LC"), text)
-    found: dict[str, str] = {}
-    name, body = "", []
+    found: dict[str, list[str]] = {}
+    open_: list[str] = []       # a cold part begins before the function it is of ends
     for line in text.splitlines():
         match = FUNCTION.match(line)
+        end = SIZE.match(line)
         if match:
-            name, body = match[1], []
-        elif name and re.match(rf"\s+\.size\s+{re.escape(name)}, ", line):
-            found[name] = normal(body)
-            name = ""
-        elif name:
-            body.append(line)
-    return found
+            open_.append(match[1])
+            found[match[1]] = []
+        elif end and end[1] in open_:
+            open_.remove(end[1])
+        elif open_:
+            found[open_[-1]].append(line)
+    return {name: normal(body, strings) for name, body in found.items()}
 
 
-def normal(body: list[str]) -> str:
+def normal(body: list[str], strings: dict[str, str]) -> str:
     """Labels and numbered names in order of appearance; no comments."""
     names: dict[str, str] = {}
     lines = []
@@ -55,13 +56,14 @@ def normal(body: list[str]) -> str:
         source = SOURCE.match(line)
         if source:
             number = source[1]
-        elif number:
-            line = re.sub(rf"\${number}\b", "$LINE", line)     # __LINE__ as an argument
         line = re.sub(r"(^|\s+)#.*$", "", line).rstrip()
         if not line or re.match(r"\s+\.(loc|file|cfi_\w+|p2align|align)\b", line):
             continue
+        if number:
+            line = re.sub(rf"\${number}\b", "$LINE", line)     # __LINE__ as an argument
+        line = re.sub(r"\.LC\d+", lambda m: strings.get(m[0], ".LC"), line)
         line = LABEL.sub(lambda m: names.setdefault(m[0], f".L{len(names)}"), line)
-        line = NUMBERED.sub(lambda m: f"{m[1]}.N", line)
+        line = NUMBERED.sub(lambda m: names.setdefault(m[0], f"{m[1]}.{len(names)}"), line)
         lines.append(line)
     return "\n".join(lines)
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Build our code in each of the configurations of configs/verify/, and run its
-# KUnit tests in a guest, or under user-mode Linux, that has it:
+# KUnit tests in a guest that has it, with one CPU, since they take all memory and
+# the lists of another CPU would have some:
 #
 #	verify.sh [--again] [NAME...]
 #	verify.sh --list
 #
-# A configuration is good if it builds without a warning in a file of ours, no
-# test fails, and the kernel has nothing to report: no sanitizer, no lockdep, no
+# A configuration is good if it builds without a warning (CONFIG_WERROR), no test
+# fails, and the kernel has nothing to report: no sanitizer, no lockdep, no
 # warning but the one that a test provokes.  What was good is not run again
 # before something changes, unless --again.  The table is build/verify/report.md.
 set -euo pipefail
@@ -53,7 +54,8 @@ names=("${@:-${all[@]}}")
 # All that a result depends on
 digest() {
 	{
-		cat "$dir/$1.config" "$(dirname "$0")/kunit.sh" "$R/.reserve/source"
+		cat "$dir/$1.config" "$(dirname "$0")"/{kunit,verify,lib}.sh "$R/.reserve/source"
+		gcc --version
 		while read -r f; do cat "$PATCHES/$f"; done < <(series)
 		(cd "${OWN:-$ROOT}" && own_files | grep -v '^Documentation/' | xargs cat)
 	} | sha256sum | cut -c1-16
@@ -61,33 +63,28 @@ digest() {
 
 # What the kernel had to say, less what a test provokes: a draw without a charge
 reports() {
-	grep -aE 'BUG: |WARNING: |UBSAN: |INFO: (possible|suspicious|rcu|task)|ODEBUG: |Oops|Kernel panic|general protection' "$1" |
+	grep -aE '\bBUG[: ]|WARNING: |UBSAN: |INFO: (possible|suspicious|rcu|task|trying)|ODEBUG: |pagealloc: |Oops|Kernel panic|general protection' "$1" |
 		grep -avE 'WARNING: .* mem_reserve_draw[+.]' || true
-}
-
-warnings() {
-	grep -aE '(warning|error):' "$1" | grep -aF -f <(own_files; patched_files "$PATCHES") || true
 }
 
 # verify NAME: one line of the table, in $row
 verify() {
-	local name=$1 log=$BUILD/logs/verify-$1.log start=$SECONDS count nr warn arch cc
+	local name=$1 log=$BUILD/logs/verify-$1.log start=$SECONDS count nr arch cc
 	arch=$(about "$name" arch)
 	KUNIT_RAW=all KUNIT_LIMIT=3000 "$(dirname "$0")/kunit.sh" --with "$dir/$name.config" \
 		>"$log" 2>&1 </dev/null || true
 	count=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
 	nr=$(reports "$log" | wc -l)
-	warn=$(warnings "$log" | wc -l)
 	cc=$(about "$name" cc)
-	row="${arch:-x86_64} | ${cc:-gcc} | ${count:-not built, or not booted} | $nr | $warn"
+	row="${arch:-x86_64} | ${cc:-gcc} | ${count:-not built, or not booted} | $nr"
 	say "# $name: $row, $(elapsed $((SECONDS - start)))"
-	[[ $count == *' 0 failed'* && $nr == 0 && $warn == 0 ]]
+	[[ $count == *' 0 failed'* && $nr == 0 ]]
 }
 
 write_report() {
 	local name
-	say "| configuration | architecture | compiler | KUnit | reports | warnings |"
-	say "| --- | --- | --- | --- | --- | --- |"
+	say "| configuration | architecture | compiler | KUnit | reports |"
+	say "| --- | --- | --- | --- | --- |"
 	for name in "${all[@]}"; do
 		[[ ! -f $out/$name ]] || say "| $name: $(about "$name" about) | $(sed -n 2p "$out/$name") |"
 	done

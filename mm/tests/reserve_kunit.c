@@ -359,8 +359,11 @@ static void writeback_add(long swapcache, long writeback)
 /* Memory that swap could take */
 static void anon_add(long anon, long swap)
 {
-	mod_zone_page_state(&NODE_DATA(first_online_node)->node_zones[ZONE_NORMAL],
-			    NR_ZONE_ACTIVE_ANON, anon);
+	struct zone *zone = NODE_DATA(first_online_node)->node_zones;
+
+	while (!populated_zone(zone))
+		zone++;
+	mod_zone_page_state(zone, NR_ZONE_ACTIVE_ANON, anon);
 	atomic_long_add(swap, &nr_swap_pages);
 }
 

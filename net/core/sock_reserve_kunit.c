@@ -1345,8 +1345,10 @@ static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned 
 
 static void kswapd_gives_up(bool up)
 {
-	struct zone *zone = &NODE_DATA(first_online_node)->node_zones[ZONE_NORMAL];
+	struct zone *zone = NODE_DATA(first_online_node)->node_zones;
 
+	while (!populated_zone(zone))
+		zone++;
 	WRITE_ONCE(zone->zone_pgdat->kswapd_failures, up ? 16 : 0);
 	zone->watermark_boost = up ? zone_managed_pages(zone) : 0;
 }

@@ -6,6 +6,7 @@
  * fail-nth in Documentation/fault-injection. After each, nothing of the reserve
  * may be in use, and its limit is what it was.
  */
+#define _GNU_SOURCE	/* O_DIRECT */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -285,6 +286,17 @@ static unsigned long root_limit(void)
 	return limit;
 }
 
+/* Does the connection still work? */
+static void read_back(const struct op *op, unsigned int n)
+{
+	static char page[RIG_PAGE] __attribute__((aligned(RIG_PAGE)));
+	int fd = open(device, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, page, sizeof(page)) != sizeof(page))
+		die("sweep: reading %s after '%s' with allocation %u failing", device, op->name, n);
+	close(fd);
+}
+
 static void sweep(const struct op *op)
 {
 	unsigned int n, failed = 0;
@@ -309,12 +321,16 @@ static void sweep(const struct op *op)
 			die("sweep: '%s' fails with no allocation failing", op->name);
 		failed += !done;
 		op->undo(done);
+		if (op->connected)
+			read_back(op, n);
 		balance(op, n, limit);
 		if (!(n % TOLD))
 			say("sweeping %s %u", op->name, n);
 	}
 	if (op->connected)
 		undo_connect(true);
+	if (n <= 2)
+		die("sweep: no allocation of '%s' has failed", op->name);
 	if (again)
 		die("sweep: '%s' has more than %u allocations", op->name, MAX_SITES);
 	say("swept %s: %u allocations failed, and the operation %u times", op->name, n - 2, failed);
@@ -343,7 +359,9 @@ static void leaks(void)
 	ssize_t len;
 	int fd;
 
-	put_file(DEBUGFS "/kmemleak", "scan");
+	/* It refuses if it has turned itself off. */
+	if (put_file(DEBUGFS "/kmemleak", "scan"))
+		die("sweep: kmemleak does not scan");
 	sleep(LEAK_SECONDS);
 	put_file(DEBUGFS "/kmemleak", "scan");
 	fd = open(DEBUGFS "/kmemleak", O_RDONLY | O_CLOEXEC);
