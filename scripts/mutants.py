@@ -320,13 +320,13 @@ MUTANTS = {
     "net-segments-not-charged": ("Progress", SKBUFF, [
         ("\t\treturn SKB_ALLOC_TX;\n\treturn skb_alloc_rx_flag(skb);",
          "\t\treturn 0;\n\treturn skb_alloc_rx_flag(skb);")]),
-    "net-unresolved-parked": ("Exact", SOCK, [
+    "net-unresolved-parked": ("Exact", NET, [
         ("\t    queue_is_promised(queue))\n\t\treturn limit;\n\treturn 0;\n", "\t    queue_is_promised(queue))\n\t\treturn limit;\n\treturn limit;\n")]),
-    "net-unresolved-dropped": ("Progress", SOCK, [
+    "net-unresolved-dropped": ("Progress", NET, [
         ("\tif (!mem_reserve_reclaiming() || skb_is_promised(skb) ||\n", "\tif (skb_is_promised(skb) ||\n")]),
-    "net-unresolved-drops-ours": ("Progress", SOCK, [
+    "net-unresolved-drops-ours": ("Progress", NET, [
         ("skb_is_promised(skb) ||\n\t    queue_is_promised(queue))\n", "skb_is_promised(skb))\n")]),
-    "net-unresolved-is-ours": ("Progress", SOCK, [
+    "net-unresolved-is-ours": ("Progress", NET, [
         ("\tif (!mem_reserve_reclaiming() || skb_is_promised(skb) ||\n\t    queue_is_promised(queue))", "\tif (!mem_reserve_reclaiming() || queue_is_promised(queue))")]),
     "kswapd-given-up": ("Progress", RESERVE, [
         ("\t\treturn node_is_short(pgdat);\n", "\t\treturn false;\n")]),
