@@ -126,10 +126,11 @@ static void prepare_down(void)
 		die("sweep: " NIC " down");
 }
 
+/* What came up without a route for lack of memory gets one if it comes up again. */
 static void undo_link(bool done)
 {
 	(void)done;
-	if (net_up(NIC, config.addr))
+	if (net_down(NIC) || net_up(NIC, config.addr))
 		die("sweep: " NIC " up");
 }
 
