@@ -2577,6 +2577,13 @@ static struct {
 	unsigned long asked;
 } mem_reserve_swapout;
 
+/* Can the allocation have pages of a node? */
+static bool oom_node_allowed(const struct oom_control *oc, int nid)
+{
+	return node_isset(nid, cpuset_current_mems_allowed) &&
+	       (!oc->nodemask || node_isset(nid, *oc->nodemask));
+}
+
 /* Of the nodes that the allocation can have pages of */
 static unsigned long oom_node_pages(const struct oom_control *oc,
 				    enum node_stat_item item)
@@ -2585,8 +2592,7 @@ static unsigned long oom_node_pages(const struct oom_control *oc,
 	int nid;
 
 	for_each_online_node(nid)
-		if (node_isset(nid, cpuset_current_mems_allowed) &&
-		    (!oc->nodemask || node_isset(nid, *oc->nodemask)))
+		if (oom_node_allowed(oc, nid))
 			nr += node_page_state(NODE_DATA(nid), item);
 	return nr;
 }
@@ -2618,8 +2624,7 @@ static unsigned long oom_zone_anon(const struct oom_control *oc)
 
 	for_each_populated_zone(zone)
 		if (zone_idx(zone) <= highest &&
-		    node_isset(zone_to_nid(zone), cpuset_current_mems_allowed) &&
-		    (!oc->nodemask || node_isset(zone_to_nid(zone), *oc->nodemask)))
+		    oom_node_allowed(oc, zone_to_nid(zone)))
 			nr += zone_page_state(zone, NR_ZONE_ACTIVE_ANON) +
 			      zone_page_state(zone, NR_ZONE_INACTIVE_ANON);
 	return nr;

@@ -297,12 +297,17 @@ static void disconnect_swap(void)
 	shared->rescan++;
 }
 
-static void swap_start(void)
+void make_swap(const char *path)
 {
-	char *argv[] = { "/bin/busybox", "mkswap", (char *)transport->swap, NULL };
+	char *argv[] = { "/bin/busybox", "mkswap", (char *)path, NULL };
 
 	if (run(argv))
-		die("mkswap %s", transport->swap);
+		die("mkswap %s", path);
+}
+
+static void swap_start(void)
+{
+	make_swap(transport->swap);
 	remove_disposable();
 	if (config.force[0] == 'o')
 		return;		/* nowhere to swap to: the OOM killer comes */

@@ -70,6 +70,7 @@ void survive(void);
 int put_file(const char *path, const char *text);
 unsigned long now_ms(void);
 int run(char *const argv[]);
+void make_swap(const char *path);
 const char *kernel_says(const char *words);
 
 /* ports.c */

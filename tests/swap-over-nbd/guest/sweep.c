@@ -379,8 +379,6 @@ static void leaks(void)
 
 void sweep_run(const char *swap)
 {
-	char *argv[] = { "/bin/busybox", "mkswap", (char *)swap, NULL };
-
 	device = swap;
 	genl = nbd_genl_open();
 	nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
@@ -389,8 +387,7 @@ void sweep_run(const char *swap)
 	knobs();
 	undo_daemons(true);
 	prepare_connect();
-	if (run(argv))
-		die("mkswap %s", device);
+	make_swap(device);
 	undo_connect(true);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		sweep(&ops[i]);
