@@ -77,6 +77,12 @@ static inline bool sk_reserve_active(void)
 	return static_branch_unlikely(&sk_reserve_key);
 }
 
+/* The same where there are SOCK_MEMALLOC sockets: no jump if it has one. */
+static inline bool sk_reserve_likely(void)
+{
+	return static_branch_likely(&sk_reserve_key);
+}
+
 /* Can there be heads in the reserve at all? */
 static inline bool sk_reserve_has_heads(void)
 {
@@ -254,6 +260,11 @@ static inline bool sk_reserve_active(void)
 	return false;
 }
 
+static inline bool sk_reserve_likely(void)
+{
+	return false;
+}
+
 static inline bool sk_reserve_has_heads(void)
 {
 	return false;
@@ -269,13 +280,16 @@ static inline bool sk_reserve_may_own(const struct sk_buff *skb)
 /*
  * How receive buffers are asked for while there are SOCK_MEMALLOC sockets:
  * below the watermarks as ever or, with a reserve, not there: what is below
- * them is for reclaim, and what arrives is charged to the reserve.
+ * them is for reclaim, and what arrives is charged to the reserve. Such a
+ * socket without a reserve is rare (sk_force_memalloc()), hence "likely".
  */
 static inline gfp_t sk_reserve_rx_gfp(gfp_t gfp)
 {
 	if (!sk_memalloc_socks())
 		return gfp;
-	return gfp | (sk_reserve_active() ? __GFP_NOMEMALLOC : __GFP_MEMALLOC);
+	if (sk_reserve_likely())
+		return gfp | __GFP_NOMEMALLOC;
+	return gfp | __GFP_MEMALLOC;
 }
 
 /**
