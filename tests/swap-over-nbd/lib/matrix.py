@@ -23,7 +23,8 @@ from .scenario import VERDICTS, Kernel, Scenario, build, toml
 TABLE = RIG / "matrix.toml"
 JUDGED = "CONFIG_MEM_RESERVE"   # other kernels are there for comparison
 # Not there when what is kept was run, and so no part of it.
-YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd"}
+YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd",
+              "sweep": False}
 OWN_KEYS = {"name", "about", "allow", "short", "absent"}
 
 
