@@ -3,15 +3,16 @@
 #
 # Build a kernel for the rig's guests out of its tree:
 #
-#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off
+#	kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off|coverage
 #
 # The result is build/kernels/<label>/{bzImage,vmlinux,System.map,config}.
 # All kernels have one config, configs/guest.config; the patched one adds
 # configs/reserve.config, which names only what the series brings, and the
 # patched one for debugging configs/debug.config as well; the full ones add
-# configs/full.config; off is the patched one without reserve.config.  Each line
-# of a fragment is looked up in the final config:
-# an option that fell out is an error.  --config stops after that.
+# configs/full.config; off is the patched one without reserve.config; coverage
+# counts what of our code runs, beside all that debug does.  Each line of a
+# fragment is looked up in the final config: an option that fell out is an error.
+# --config stops after that.
 #
 # deb is another matter: Debian packages, out of Debian's own configuration for
 # virtual machines with reserve.config and deb.config on top.
@@ -20,7 +21,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 usage() {
-	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off" >&2
+	say "usage: scripts/kernel.sh [--config] unmodified|reserve|debug|rt|unmodified-full|reserve-full|deb|off|coverage" >&2
 	exit 2
 }
 

@@ -27,6 +27,7 @@ R=$BUILD/linux-reserve
 declare -A TREE=(
 	[unmodified]=unmodified [reserve]=reserve [debug]=reserve [rt]=reserve
 	[unmodified-full]=unmodified [reserve-full]=reserve [deb]=reserve [off]=reserve
+	[coverage]=reserve
 )
 declare -A FRAGMENTS=(
 	[unmodified]="guest.config"
@@ -37,6 +38,7 @@ declare -A FRAGMENTS=(
 	[reserve-full]="guest.config reserve.config full.config"
 	[deb]="reserve.config deb.config"
 	[off]="guest.config"
+	[coverage]="guest.config reserve.config debug.config coverage.config"
 )
 # What one of them has below the fragments, taken as it is; and what is built
 # where it is not a bzImage.
@@ -118,6 +120,8 @@ kmake_for() {
 		export CCACHE_DIR=${CCACHE_DIR:-$BUILD/ccache} CCACHE_BASEDIR=$ROOT
 		kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
 	fi
+	# What runs is counted in our code alone, and in slub.c, which includes some.
+	[[ $1 != coverage ]] || kmake+=(GCOV_PROFILE_{reserve,reserve_daemon,slub,sock_reserve,sock_reserve_size}.o=y)
 	# Nothing of the machine or the hour goes into the image.
 	export KBUILD_BUILD_USER=reserve KBUILD_BUILD_HOST=build
 	export KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_VERSION=1

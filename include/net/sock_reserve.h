@@ -68,6 +68,7 @@ unsigned int __sk_reserve_neigh_limit(const struct sk_buff_head *queue,
 bool __sk_reserve_may_send(const struct net_device *dev,
 			   const struct sk_buff *skb);
 bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb);
+bool __sk_reserve_park_drop(struct net *net);
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind);
 
@@ -244,6 +245,11 @@ static inline bool __sk_reserve_may_send(const struct net_device *dev,
 }
 
 static inline bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb)
+{
+	return true;
+}
+
+static inline bool __sk_reserve_park_drop(struct net *net)
 {
 	return true;
 }
@@ -585,14 +591,31 @@ static inline bool sk_reserve_may_receive(struct sock *sk, struct sk_buff *skb,
  * sk_reserve_may_park - may a packet wait for others that may never come?
  * @skb: a packet about to be put on a queue where it can stay for long
  *
- * Not in emergency memory: it would keep it from those it was set aside for.
+ * Not in emergency memory: it would keep it from those it was set aside for. See
+ * sk_reserve_park_drop() for who drops it then.
  *
  * Context: Any.
- * Return: false if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
+ * Return: false if it may not.
  */
 static inline bool sk_reserve_may_park(const struct sk_buff *skb)
 {
 	return !sk_reserve_active() || !skb_pfmemalloc(skb);
+}
+
+/**
+ * sk_reserve_park_drop - is a packet dropped rather than kept waiting?
+ * @net: where that is counted, in PFMemallocParkDrop
+ * @skb: a packet about to be put on a queue where it can stay for long
+ *
+ * What sk_reserve_may_park() refuses.
+ *
+ * Context: Any.
+ * Return: true if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
+ */
+static inline bool sk_reserve_park_drop(struct net *net,
+					const struct sk_buff *skb)
+{
+	return !sk_reserve_may_park(skb) && __sk_reserve_park_drop(net);
 }
 
 /**
@@ -630,6 +653,14 @@ static inline bool sk_reserve_may_queue_ofo(const struct sock *sk,
 {
 	return sk_reserve_may_park(skb) ||
 	       atomic_read(&sk->sk_rmem_alloc) < SK_RESERVE_OFO;
+}
+
+/* Why one that waits for another is dropped; counted in TCPOFODrop anyway */
+static inline enum skb_drop_reason
+sk_reserve_ofo_reason(const struct sock *sk, const struct sk_buff *skb)
+{
+	return sk_reserve_may_queue_ofo(sk, skb) ? SKB_DROP_REASON_PROTO_MEM :
+						   SKB_DROP_REASON_PFMEMALLOC;
 }
 
 /* See __sk_reserve_wanted(). */

@@ -424,6 +424,14 @@ static bool dev_is_ifb(const struct net_device *dev)
 	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "ifb");
 }
 
+/* See sk_reserve_park_drop(). */
+bool __sk_reserve_park_drop(struct net *net)
+{
+	NET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);
+	return true;
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_park_drop);
+
 /**
  * __sk_reserve_may_send - may a packet in emergency memory be sent on?
  * @dev: the device
@@ -431,13 +439,15 @@ static bool dev_is_ifb(const struct net_device *dev)
  *
  * Context: Any.
  * Return: true if a SOCK_MEMALLOC socket of another namespace may be behind
- * @dev, or the packet comes back from there.
+ * @dev, or the packet comes back from there; false if it is to be dropped, which
+ * has been counted.
  */
 bool __sk_reserve_may_send(const struct net_device *dev,
 			   const struct sk_buff *skb)
 {
 	return may_forward(dev_net(dev)) ||
-	       (skb_is_redirected(skb) && dev_is_ifb(dev));
+	       (skb_is_redirected(skb) && dev_is_ifb(dev)) ||
+	       !__sk_reserve_park_drop(dev_net(dev));
 }
 
 /* Charges a page to @to, if it is of the reserve, and counts that. */
@@ -636,7 +646,7 @@ static bool ipv6_is_ours(struct net *net, struct sk_buff *skb)
 /**
  * __sk_reserve_wanted - may a packet in emergency memory go on?
  * @net: where it is
- * @skb: the packet at its network header, before it is routed
+ * @skb: the packet at its network header, about to be routed
  *
  * Yes if a SOCK_MEMALLOC socket or what it rests upon will have it. Where such
  * sockets are in other namespaces it may be on its way there.

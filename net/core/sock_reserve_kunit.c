@@ -14,6 +14,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <net/arp.h>
+#include <net/ipv6_stubs.h>
+#include <net/page_pool/helpers.h>
 #include <net/tcp.h>
 
 /* Of fragments of one kind, without tuning */
@@ -948,6 +950,34 @@ static void sk_reserve_test_rx_pages(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, dev_alloc_page());
 }
 
+/* A pool does not keep a page of the reserve for its next packet. */
+static void sk_reserve_test_page_pool(struct kunit *test)
+{
+	struct page_pool_params params = { .pool_size = 16, .nid = NUMA_NO_NODE };
+	struct sk_reserve_test *t = test->priv;
+	struct page_pool *pool;
+	struct page *page;
+
+	if (!IS_ENABLED(CONFIG_PAGE_POOL))
+		kunit_skip(test, "there are no page pools");
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	pool = page_pool_create(&params);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(pool));
+	hog_all(t);
+	local_bh_disable();
+	page = page_pool_dev_alloc_pages(pool);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(RING)->pages.usage, 1UL);
+	if (page) {
+		KUNIT_EXPECT_TRUE(test, page_is_pfmemalloc(page));
+		page_pool_recycle_direct(pool, page);
+	}
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	hog_free(t);
+	page_pool_destroy(pool);
+}
+
 /* What a SOCK_MEMALLOC socket sends is charged to transmit. */
 static void sk_reserve_test_tx(struct kunit *test)
 {
@@ -1294,30 +1324,45 @@ static void sk_reserve_test_arp(struct kunit *test)
 }
 
 /* An entry for the peer, when a packet of ours needs it */
-static void sk_reserve_test_neigh(struct kunit *test)
+static void test_neigh(struct kunit *test, struct neigh_table *tbl, const void *peer)
 {
 	struct sk_reserve_test *t = test->priv;
-	__be32 peer = htonl(TEST_PEER);
 	struct neighbour *n;
 	unsigned int flags;
 
-	if (arp_tbl.entry_size > SK_RESERVE_NEIGH_SIZE)
+	if (tbl->entry_size > SK_RESERVE_NEIGH_SIZE)
 		kunit_skip(test, "entries are larger than what is set aside: lockdep");
 	dev_up(test, 1);
 	set_address(test, t->dev);
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
 	hog_all(t);
-	hog_objects(t, NULL, arp_tbl.entry_size + t->dev->neigh_priv_len);
-	n = neigh_create(&arp_tbl, &peer, t->dev);
+	hog_objects(t, NULL, tbl->entry_size + t->dev->neigh_priv_len);
+	n = neigh_create(tbl, peer, t->dev);
 	KUNIT_EXPECT_PTR_EQ(test, n, ERR_PTR(-ENOBUFS));
 	flags = sk_reserve_enter(t->sock->sk);
-	n = neigh_create(&arp_tbl, &peer, t->dev);
+	n = neigh_create(tbl, peer, t->dev);
 	sk_reserve_leave(flags);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(n));
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(CONTROL)->own.usage, 1UL);
 	if (!IS_ERR(n))
 		neigh_release(n);
 }
+
+static void sk_reserve_test_neigh(struct kunit *test)
+{
+	__be32 peer = htonl(TEST_PEER);
+
+	test_neigh(test, &arp_tbl, &peer);
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+static void sk_reserve_test_neigh_ipv6(struct kunit *test)
+{
+	struct in6_addr peer = { .s6_addr = { 0xfe, 0x80, [15] = 2 } };
+
+	test_neigh(test, ipv6_stub->nd_tbl, &peer);
+}
+#endif
 
 /* How many packets wait for the peer after so many more? */
 static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned int nr)
@@ -1474,9 +1519,12 @@ static struct sk_buff *fill_packet(struct kunit *test, struct sk_buff *skb, u8 p
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->protocol = proto;
+	iph->ttl = 64;
+	iph->tot_len = htons(sizeof(*iph) + 16);
 	iph->saddr = htonl(TEST_PEER);
 	iph->daddr = htonl(INADDR_LOOPBACK);
 	iph->frag_off = htons(frag_off);
+	ip_send_check(iph);
 	data = skb_put_zero(skb, 16);
 	data[0] = type;
 	((__be16 *)data)[1] = type ? 0 : htons(dest);
@@ -1518,6 +1566,24 @@ static unsigned long drops(int item)
 	return snmp_fold_field(init_net.mib.net_statistics, item);
 }
 
+static void loopback_up(struct kunit *test)
+{
+	rtnl_lock();
+	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	rtnl_unlock();
+}
+
+/* As a driver hands it over */
+static void receive(struct kunit *test, u16 dest)
+{
+	struct sk_buff *skb = test_packet(test, IPPROTO_UDP, dest, 0, 0);
+
+	skb_reset_mac_header(skb);
+	local_bh_disable();
+	netif_receive_skb(skb);
+	local_bh_enable();
+}
+
 static void sk_reserve_test_wanted(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
@@ -1525,9 +1591,7 @@ static void sk_reserve_test_wanted(struct kunit *test)
 	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
 	struct sk_buff *skb;
 
-	rtnl_lock();
-	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
-	rtnl_unlock();
+	loopback_up(test);
 	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	KUNIT_ASSERT_EQ(test, kernel_bind(t->sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -1553,6 +1617,78 @@ static void sk_reserve_test_wanted(struct kunit *test)
 	skb->skb_iif = 0;
 	KUNIT_EXPECT_TRUE(test, sk_reserve_may_send(skb->dev, skb));
 	kfree_skb(skb);
+}
+
+/* As a driver hands them over, one by one and as a list */
+static void sk_reserve_test_wanted_received(struct kunit *test)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
+	struct sk_reserve_test *t = test->priv;
+	unsigned long dropped;
+	struct sk_buff *skb;
+	LIST_HEAD(list);
+	int i;
+
+	loopback_up(test);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	KUNIT_ASSERT_EQ(test, kernel_bind(t->sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
+	for (i = 0; i < 3; i++) {
+		skb = test_packet(test, IPPROTO_UDP, TEST_PORT + i, 0, 0);
+		skb_reset_mac_header(skb);
+		list_add_tail(&skb->list, &list);
+	}
+	local_bh_disable();
+	netif_receive_skb_list(&list);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 2);
+	receive(test, TEST_PORT);
+	receive(test, TEST_PORT + 1);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 3);
+}
+
+/* Where it would wait it is dropped, and that is counted. */
+static void sk_reserve_test_park(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
+	struct sk_buff *skb;
+
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+	KUNIT_EXPECT_TRUE(test, sk_reserve_park_drop(&init_net, skb));
+	KUNIT_EXPECT_FALSE(test, sk_reserve_may_send(skb->dev, skb));
+	KUNIT_EXPECT_EQ(test, sock_queue_err_skb(t->sock->sk, skb), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 3);
+	skb->pfmemalloc = 0;
+	KUNIT_EXPECT_FALSE(test, sk_reserve_park_drop(&init_net, skb));
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 3);
+	skb->pfmemalloc = 1;
+	pneigh_enqueue(&arp_tbl, &arp_tbl.parms, skb);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 4);
+	socket_down(t);
+	skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+	KUNIT_EXPECT_FALSE(test, sk_reserve_park_drop(&init_net, skb));
+	kfree_skb(skb);
+}
+
+/* A packet socket that asks for IP alone gets it ahead of IP. */
+static void sk_reserve_test_park_packet(struct kunit *test)
+{
+	unsigned long dropped;
+	struct socket *tap;
+
+	if (!IS_ENABLED(CONFIG_PACKET))
+		kunit_skip(test, "there are no packet sockets");
+	loopback_up(test);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_PACKET, SOCK_RAW, htons(ETH_P_IP),
+					       &tap), 0);
+	dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
+	receive(test, TEST_PORT);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&tap->sk->sk_rmem_alloc), 0);
+	sock_release(tap);
 }
 
 /* What is for a tunnel goes on, and what is for another socket does not. */
@@ -2014,6 +2150,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_rx_refill),
 	KUNIT_CASE(sk_reserve_test_mark),
 	KUNIT_CASE(sk_reserve_test_rx_pages),
+	KUNIT_CASE(sk_reserve_test_page_pool),
 	KUNIT_CASE(sk_reserve_test_tx),
 	KUNIT_CASE(sk_reserve_test_tx_share),
 	KUNIT_CASE(sk_reserve_test_segments),
@@ -2024,9 +2161,15 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_control),
 	KUNIT_CASE(sk_reserve_test_arp),
 	KUNIT_CASE(sk_reserve_test_neigh),
+#if IS_ENABLED(CONFIG_IPV6)
+	KUNIT_CASE(sk_reserve_test_neigh_ipv6),
+#endif
 	KUNIT_CASE(sk_reserve_test_unresolved),
 	KUNIT_CASE(sk_reserve_test_route),
 	KUNIT_CASE(sk_reserve_test_wanted),
+	KUNIT_CASE(sk_reserve_test_wanted_received),
+	KUNIT_CASE(sk_reserve_test_park),
+	KUNIT_CASE(sk_reserve_test_park_packet),
 	KUNIT_CASE(sk_reserve_test_wanted_udp),
 	KUNIT_CASE(sk_reserve_test_wanted_tcp),
 	KUNIT_CASE(sk_reserve_test_wanted_ipv6),

@@ -134,6 +134,7 @@ static void option(const char *name, const char *value)
 	static const struct { const char *name; char *to; size_t size; } texts[] = {
 		{ "role", config.role, sizeof(config.role) },
 		{ "addr", config.addr, sizeof(config.addr) },
+		{ "addr6", config.addr6, sizeof(config.addr6) },
 		{ "server", config.server, sizeof(config.server) },
 		{ "addr2", config.addr2, sizeof(config.addr2) },
 		{ "server2", config.server2, sizeof(config.server2) },
@@ -668,6 +669,7 @@ int main(int argc, char **argv)
 		server();
 	else if (!strcmp(config.role, "module"))
 		module_run();
+	gcov_save();
 	say("bye");
 	power_off();
 	return 0;

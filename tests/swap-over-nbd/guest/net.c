@@ -2,6 +2,9 @@
 /* The guest's side of the network: one interface and one socket nobody reads. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ipv6.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -62,6 +65,19 @@ static int link_addr(int fd, const char *ifname, const char *addr)
 	return ioctl(fd, SIOCSIFNETMASK, &ifr);
 }
 
+/* Of the same link: 64 bits of it are the network's. */
+static int link_addr6(const char *ifname, const char *addr)
+{
+	struct in6_ifreq ifr = { .ifr6_prefixlen = 64, .ifr6_ifindex = if_nametoindex(ifname) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret = -1;
+
+	if (fd >= 0 && inet_pton(AF_INET6, addr, &ifr.ifr6_addr) == 1)
+		ret = ioctl(fd, SIOCSIFADDR, &ifr);
+	close(fd);
+	return ret;
+}
+
 /* What negotiates its link in emulation too must not be asked for packets before. */
 static void link_wait(const char *ifname)
 {
@@ -98,6 +114,36 @@ int net_mtu(const char *ifname, unsigned int mtu)
 	return ret;
 }
 
+static int forget6(const char *ifname, const char *addr)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct ndmsg ndm;
+		struct nlattr attr;
+		struct in6_addr addr;
+	} msg = {
+		.nlh = {
+			.nlmsg_len = sizeof(msg),
+			.nlmsg_type = RTM_DELNEIGH,
+			.nlmsg_flags = NLM_F_REQUEST,
+		},
+		.ndm = { .ndm_family = AF_INET6, .ndm_ifindex = if_nametoindex(ifname) },
+		.attr = { .nla_len = NLA_HDRLEN + sizeof(msg.addr), .nla_type = NDA_DST },
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int ret = -1;
+
+	if (fd >= 0 && inet_pton(AF_INET6, addr, &msg.addr) == 1)
+		ret = send(fd, &msg, sizeof(msg), 0) == sizeof(msg) ? 0 : -1;
+	close(fd);
+	return ret;
+}
+
+static bool is_ipv6(const char *addr)
+{
+	return strchr(addr, ':');
+}
+
 /* The neighbour has to be asked for its address again. */
 int net_forget(const char *ifname, const char *addr)
 {
@@ -105,6 +151,10 @@ int net_forget(const char *ifname, const char *addr)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int ret;
 
+	if (is_ipv6(addr)) {
+		close(fd);
+		return forget6(ifname, addr);
+	}
 	set_addr(&req.arp_pa, addr);
 	strncpy(req.arp_dev, ifname, sizeof(req.arp_dev) - 1);
 	ret = fd < 0 ? -1 : ioctl(fd, SIOCDARP, &req);
@@ -140,6 +190,8 @@ int net_up(const char *ifname, const char *addr)
 		ret = net_addr(ifname, addr);
 	if (!ret)
 		link_wait(ifname);
+	if (!ret && config.addr6[0])
+		ret = link_addr6(ifname, config.addr6);
 	return ret;
 }
 
@@ -187,15 +239,21 @@ static int connect_to(const void *sa, socklen_t size)
 	return fd;
 }
 
-/* To an IPv4 address, or a path, which has no port. */
+/* To an address, or a path, which has no port. */
 int net_connect(const char *addr, const char *port)
 {
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct sockaddr_in sin;
 
 	if (addr[0] == '/') {
 		snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", addr);
 		return connect_to(&sun, sizeof(sun));
+	}
+	if (is_ipv6(addr)) {
+		inet_pton(AF_INET6, addr, &sin6.sin6_addr);
+		sin6.sin6_port = htons(strtoul(port, NULL, 10));
+		return connect_to(&sin6, sizeof(sin6));
 	}
 	set_addr((struct sockaddr *)&sin, addr);
 	sin.sin_port = htons(strtoul(port, NULL, 10));

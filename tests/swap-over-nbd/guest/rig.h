@@ -25,7 +25,8 @@
 struct rig_config {
 	char role[16];		/* client, server, module or probe */
 	char addr[64];		/* our IPv4 address; the prefix is 24 bits */
-	char server[64];	/* its IPv4 address, or the path of its socket */
+	char addr6[64];		/* our IPv6 address, if there is one; the prefix is 64 bits */
+	char server[64];	/* its address, or the path of its socket */
 	char addr2[64];		/* of the second interface, if there is one */
 	char server2[64];	/* the same server, by way of that */
 	char port[16];
@@ -75,6 +76,9 @@ const char *kernel_says(const char *words);
 
 /* ports.c */
 int port_open(const char *name);
+
+/* gcov.c */
+void gcov_save(void);
 
 /* net.c */
 int net_up(const char *ifname, const char *addr);

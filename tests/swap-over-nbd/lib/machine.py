@@ -43,6 +43,7 @@ class Spec:
     args: dict[str, str] = field(default_factory=dict)
     append: str = ""
     icount: bool = False        # the guest's clock counts instructions
+    gcov: bool = False          # the kernel counts what of it runs, and init hands that out
 
 
 @cache
@@ -138,6 +139,9 @@ class Machine:
         for name in ("signal", "data"):
             argv += self._chardev(name)
             argv += ["-device", f"virtserialport,chardev={name},name=org.reserve.{name}"]
+        if spec.gcov:
+            argv += ["-chardev", f"file,id=gcov,path={self.folder / (self.prefix + 'gcov')}",
+                     "-device", "virtserialport,chardev=gcov,name=org.reserve.gcov"]
         argv += self._chardev("qmp") + ["-mon", "chardev=qmp,mode=control"]
         if spec.disk_mb:
             # Of zeroes, which cost the host nothing.

@@ -114,7 +114,7 @@ class Load:
         guest = self.guest
         spec = Spec(kernel=self.kernel.image, initrd=initrd, memory_mb=guest.memory_mb,
                     cpus=guest.cpus, accel=guest.accel, netdev="", args={"role": "module"},
-                    icount=guest.icount,
+                    icount=guest.icount, gcov=self.kernel.counts,
                     append=f"{APPEND} {guest.append}".strip())
         with scratch() as sockets:
             self.machine = Machine(spec, self.folder, sockets)

@@ -25,6 +25,7 @@ SETUP_STALL = 90    # between boot and the first page
 SETTLE_STALL = 90   # the guest waits up to 45 s for its memory to come back, in silence
 EVERY = 5           # seconds between lines of progress
 SINGLE_ADDRESS = "10.0.2.15"
+SINGLE_ADDRESS6 = "fec0::15"
 COMPARED = 5        # seconds before and after the flood whose swapping is compared
 RECOVERED = 5       # seconds after the flood within which it should be as before
 QUIET = (6, 16)     # compared where there is no flood
@@ -122,7 +123,7 @@ class Run:
     def _start(self, sockets: Path) -> None:
         scenario = self.scenario
         self.sockets = sockets
-        netdev = "user,id=n0,ipv6=off"
+        netdev = f"user,id=n0,ipv6={'on' if scenario.ipv6 else 'off'}"
         if scenario.topology == "pair":
             ports = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
             self.server = self._server_guest(sockets, wire(*ports))
@@ -130,7 +131,8 @@ class Run:
         elif scenario.local:
             self.server = LocalServer(self.folder, scenario.swap_mb, scenario.local)
         else:
-            self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port)
+            self.server = HostServer(self.folder, scenario.swap_mb, self.settings.port,
+                                     scenario.ipv6)
             if scenario.traffic and scenario.traffic.connections:
                 self.forwarded = free_port()
                 netdev += f",hostfwd=tcp:127.0.0.1:{self.forwarded}-:{READER_PORT}"
@@ -148,6 +150,8 @@ class Run:
                 "passes": str(work.passes), "kind": work.kind, "seed": str(self.seed)}
         if scenario.force:
             args["force"] = scenario.force
+        if scenario.ipv6:
+            args["addr6"] = SINGLE_ADDRESS6
         for key, words in (("sysctl", scenario.sysctl), ("disturb", scenario.disturb),
                            ("pressure", work.pressure), ("stress", scenario.stress)):
             if words:
@@ -170,7 +174,7 @@ class Run:
             args |= {"transport": scenario.way.client, **scenario.way.args}
         return Spec(kernel=self.kernel.image, initrd=guestfs.initramfs(initrd),
                     memory_mb=scenario.memory_mb, dimm_mb=scenario.dimm_mb,
-                    cpus=scenario.cpus, accel=self.settings.accel,
+                    cpus=scenario.cpus, accel=self.settings.accel, gcov=self.kernel.counts,
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
                     hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
                     disk_mb=DISK_MB if "cache" in work.pressure else 0,
@@ -189,7 +193,7 @@ class Run:
         spec = Spec(kernel=self._server_kernel().image,
                     initrd=guestfs.initramfs(self.scenario.initrds()[1]),
                     memory_mb=self.scenario.server_memory_mb, cpus=1, accel=self.settings.accel,
-                    role="server", netdev=netdev,
+                    role="server", netdev=netdev, gcov=self._server_kernel().counts,
                     args={"role": "server", "addr": GuestServer.address})
         machine = Machine(spec, self.folder, sockets, prefix="server-")
         try:

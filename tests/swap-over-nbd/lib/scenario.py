@@ -96,6 +96,11 @@ class Kernel:
         text = (self.dir / "config").read_text()
         return {line.split("=")[0] for line in text.splitlines() if line.endswith("=y")}
 
+    @property
+    def counts(self) -> bool:
+        """What of it runs."""
+        return "CONFIG_GCOV_KERNEL" in self.options()
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -106,6 +111,7 @@ class Scenario:
     cpus: int = 2
     nic: str = "virtio-net-pci"
     mtu: int = 0
+    ipv6: bool = False          # swap goes over IPv6; what else arrives is as ever
     fill_first: bool = False    # flood and faults count from when all memory is in use
     swap_mb: int = 512
     reconnect: bool = False     # when the server is back, the guest connects again
@@ -212,6 +218,8 @@ def _check(scenario: Scenario, where: str) -> None:
     _check_words("oom", [scenario.oom], oom.KINDS, where)
     _check_words("workload kind", [scenario.workload.kind], KINDS, where)
     _check_transport(scenario, where)
+    if scenario.ipv6 and (scenario.topology != "single" or scenario.local):
+        raise RigError(f"{where}: 'ipv6' is for a server on the host, topology 'single'")
     if scenario.local:
         _check_local(scenario, where)
     for verdict in (v for verdicts in scenario.expect.values() for v in verdicts):

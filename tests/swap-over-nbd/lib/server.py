@@ -39,9 +39,11 @@ def check_port(port: int) -> None:
 class HostServer:
     """nbd-server on a port of the loopback interface, with a sparse file."""
 
-    address = "10.0.2.2"
+    # As the guest has it, and here: QEMU's user network is between them.
+    ADDRESSES = {False: ("10.0.2.2", "127.0.0.1"), True: ("fec0::2", "::1")}
 
-    def __init__(self, folder: Path, size_mb: int, port: int = 0) -> None:
+    def __init__(self, folder: Path, size_mb: int, port: int = 0, ipv6: bool = False) -> None:
+        self.address, here = self.ADDRESSES[ipv6]
         if port:
             check_port(port)
         self.port = port or free_port()
@@ -50,7 +52,7 @@ class HostServer:
         with self.export.open("wb") as export:
             os.truncate(export.fileno(), size_mb << 20)
         config = folder / "server.conf"
-        config.write_text(CONFIG.format(address="127.0.0.1", port=self.port,
+        config.write_text(CONFIG.format(address=here, port=self.port,
                                         export=self.export.resolve()))
         self.config, self.pidfile = config, (folder / "server.pid").resolve()
         self.daemon = self._serve()

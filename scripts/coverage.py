@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+What of our files has run, over all the guests that counted it:
+
+    coverage.py OBJ LIST FILE... -- GCOV...
+
+OBJ is where the kernel was built, FILE a source of ours, GCOV what a guest wrote
+to its port (tests/swap-over-nbd/guest/gcov.c).  Prints a table, and each line
+that has never run and does not stand in LIST with its reason; fails if there is
+one, or if LIST explains a line that did run.
+
+LIST has three columns, divided by tabs: file, the line as it stands in the
+source without the white space around it, and the reason.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, Iterator
+
+Lines = dict[int, int]                          # line: how often it has run
+Ways = dict[tuple[int, int], int]               # the same of the nth branch of a line
+
+
+def unpacked(blob: bytes) -> Iterator[tuple[str, bytes]]:
+    """NAME SIZE, a line's end, and that many bytes."""
+    while blob:
+        head, found, blob = blob.partition(b"\n")
+        name, _, size = head.decode().partition(" ")
+        if not found or len(blob) < int(size):
+            raise SystemExit("coverage.py: what a guest counted is cut short: run it again")
+        yield name, blob[:int(size)]
+        blob = blob[int(size):]
+
+
+def gcov(obj: Path, name: str, counters: bytes, folder: Path) -> Any:
+    notes = [path for path in (obj / "mm", obj / "net/core")
+             if (path / name).with_suffix(".gcno").exists()]
+    if not notes:
+        raise SystemExit(f"coverage.py: {obj} has no notes for {name}: build the kernel anew")
+    (folder / name).write_bytes(counters)
+    link = (folder / name).with_suffix(".gcno")
+    if not link.exists():
+        link.symlink_to((notes[0] / name).with_suffix(".gcno").resolve())
+    done = subprocess.run(["gcov", "-b", "-j", "-t", name], cwd=folder, check=True,
+                          capture_output=True)
+    if b"stamp mismatch" in done.stderr:
+        raise SystemExit(f"coverage.py: {name} is of another build than {obj}: run it again")
+    return json.loads(done.stdout)
+
+
+def own(path: str, files: list[str]) -> str | None:
+    return next((one for one in files if path.endswith(f"/{one}") or path == one), None)
+
+
+def count(obj: Path, files: list[str], blobs: list[Path]) -> tuple[
+        dict[str, Lines], dict[str, Ways]]:
+    lines: dict[str, Lines] = defaultdict(Counter)
+    ways: dict[str, Ways] = defaultdict(Counter)
+    with tempfile.TemporaryDirectory() as temporary:
+        for blob in blobs:
+            for name, counters in unpacked(blob.read_bytes()):
+                for part in gcov(obj, name, counters, Path(temporary))["files"]:
+                    file = own(part["file"], files)
+                    if not file:
+                        continue
+                    for line in part["lines"]:
+                        number = line["line_number"]
+                        lines[file][number] += line["count"]
+                        for nth, branch in enumerate(line["branches"]):
+                            ways[file][number, nth] += branch["count"]
+    return lines, ways
+
+
+def explained(path: Path) -> dict[tuple[str, str], str]:
+    reasons = {}
+    for line in path.read_text().splitlines():
+        if line and not line.startswith("#"):
+            file, text, why = line.split("\t")
+            reasons[file, text] = why
+    return reasons
+
+
+def share(counts: Any) -> str:
+    ran = sum(1 for one in counts.values() if one)
+    return f"{ran} of {len(counts)} ({100 * ran / max(1, len(counts)):.1f} %)"
+
+
+def main() -> int:
+    args = sys.argv[1:]
+    if "--" not in args or args.index("--") < 3 or args[-1] == "--":
+        print("usage: coverage.py OBJ LIST FILE... -- GCOV...", file=sys.stderr)
+        return 2
+    cut = args.index("--")
+    obj, reasons, files = Path(args[0]), explained(Path(args[1])), args[2:cut]
+    lines, ways = count(obj, files, [Path(one) for one in args[cut + 1:]])
+    used, missing = set(), []
+    print("| file | lines | never run, explained | branches |\n| --- | --- | --- | --- |")
+    for file in files:
+        text = Path(file).read_text().splitlines()
+        never = [number for number, ran in sorted(lines[file].items()) if not ran]
+        told = [number for number in never if (file, text[number - 1].strip()) in reasons]
+        used |= {(file, text[number - 1].strip()) for number in told}
+        missing += [f"{file}:{number}: {text[number - 1].strip()}"
+                    for number in never if number not in told]
+        print(f"| {file} | {share(lines[file])} | {len(told)} | {share(ways[file])} |")
+    every = {(file, key): ran for file in files for key, ran in lines[file].items()}
+    branches = {(file, key): ran for file in files for key, ran in ways[file].items()}
+    print(f"| all | {share(every)} | {sum(1 for one in every.values() if not one) - len(missing)} "
+          f"| {share(branches)} |")
+    for line in missing:
+        print(f"never run: {line}")
+    for file, line in sorted(set(reasons) - used):
+        print(f"explained, but it has run or is gone: {file}: {line}")
+    return 1 if missing or set(reasons) - used else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Which lines and branches of our files run, in KUnit and in scenarios together:
+#
+#	coverage.sh [--report]
+#
+# Builds the debug kernel with counters in our code, boots it for each row of
+# the table below, adds up what the guests hand out when they are done, and lists
+# each line that never ran.  Those that cannot stand in tests/coverage.list with
+# the reason; any other is a failure.  --report does without new runs.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+[[ $# == 0 || ($# == 1 && $1 == --report) ]] || {
+	say "usage: scripts/coverage.sh [--report]" >&2
+	exit 2
+}
+
+rig=$ROOT/tests/swap-over-nbd/rig
+out=$BUILD/coverage
+log=$BUILD/logs/coverage.log
+kernel=coverage=$BUILD/kernels/coverage
+need gcov python3
+
+# Each file that is compiled, ours alone
+files=()
+while read -r f; do
+	[[ $f != *.c || $f == */tests/* || $f == *_kunit.c || $f == tools/* ]] || files+=("$f")
+done < <(own_files)
+
+# guest NAME COMMAND...: a run, whose result counts as well
+guest() {
+	local name=$1 start=$SECONDS
+	shift
+	check_that "$name: the guest got through, see $(rel "$log")" in_log "$name" "$@"
+	say "# $name: $(elapsed $((SECONDS - start)))"
+}
+
+in_log() {
+	local name=$1
+	shift
+	rm -rf -- "${out:?}/$name"
+	"$rig" "$@" --kernel "$kernel" --out "$out/$name" >>"$log" 2>&1 </dev/null
+}
+
+off=kunit.enable=0
+failing=()
+for f in failslab fail_page_alloc; do
+	failing+=(--knob "/sys/kernel/debug/$f/probability=50" --knob "/sys/kernel/debug/$f/times=-1"
+		--knob "/sys/kernel/debug/$f/verbose=0" --after "/sys/kernel/debug/$f/probability=0")
+done
+
+if [[ ${1:-} != --report ]]; then
+	"$(dirname "$0")/kernel.sh" coverage
+	"$(dirname "$0")/modules.sh" coverage
+	modules=$BUILD/modules/coverage
+	: >"$log"
+	# KUnit runs at boot, on one CPU: its tests take all memory.
+	guest kunit run sweep --seed 1
+	guest kunit-numa module --cpus 1 --mem 512 --append numa=fake=2 "$modules/rig_selftest.ko"
+	guest faults module --cpus 4 --mem 384 --timeout 1500 --param ops=100000 "${failing[@]}" \
+		--append "numa=fake=2 kunit.filter_glob=reserve_faults*" "$modules/reserve_faults_kunit.ko"
+	for scenario in smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
+		guest "$scenario" run "$scenario" --seed 1 --append "$off"
+	done
+fi
+
+mapfile -t counted < <(find "$out" -name '*gcov' -type f 2>/dev/null | sort)
+((${#counted[@]})) || die "no guest has counted anything: run without --report"
+cd "$ROOT"
+check_that "each line has run, or stands in tests/coverage.list" \
+	python3 scripts/coverage.py "$BUILD/obj-coverage" tests/coverage.list "${files[@]}" \
+	-- "${counted[@]}"
+say "$passed passed, $failed failed"
+((failed == 0))
