@@ -79,6 +79,10 @@ help:
 	@echo '  make unused            what the series changes in object code without the option'
 	@echo '  make sweep             each allocation of connecting, swapon, MTU, rings and'
 	@echo '                         sysctls fails once, on the debug kernel'
+	@echo '  make coverage          which lines and branches of our files run in KUnit and in'
+	@echo '                         scenarios together, and why the others do not'
+	@echo '  make fuzz              what user space can do to the reserve, mutated at random, by'
+	@echo '                         what code it reaches (SEED=1)'
 	@echo '  make guide             the commands of the admin guide, in a Debian that is made'
 	@echo '                         for it, as they are printed (WAYS="nbd iscsi nvme nfs'
 	@echo '                         nbd-fstab iscsi-fstab")'
@@ -102,7 +106,7 @@ tree:
 	@scripts/tree.sh unmodified
 	@scripts/tree.sh reserve
 
-kernel-unmodified kernel-reserve kernel-debug kernel-rt kernel-unmodified-full kernel-reserve-full: kernel-%:
+kernel-unmodified kernel-reserve kernel-debug kernel-rt kernel-unmodified-full kernel-reserve-full kernel-coverage: kernel-%:
 	@scripts/kernel.sh $*
 
 refresh:
@@ -126,7 +130,13 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: verify unused sweep
+.PHONY: verify unused sweep coverage fuzz
+coverage:
+	@scripts/coverage.sh
+
+fuzz: kernel-coverage
+	@$(RIG) run --kernel reserve=$(abspath $(BUILD))/kernels/coverage --seed $(or $(SEED),1) fuzz
+
 verify:
 	@scripts/verify.sh $(NAMES)
 

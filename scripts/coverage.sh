@@ -62,7 +62,7 @@ if [[ ${1:-} != --report ]]; then
 	guest kunit-numa module --cpus 1 --mem 512 --append numa=fake=2 "$modules/rig_selftest.ko"
 	guest faults module --cpus 4 --mem 384 --timeout 1500 --param ops=100000 "${failing[@]}" \
 		--append "numa=fake=2 kunit.filter_glob=reserve_faults*" "$modules/reserve_faults_kunit.ko"
-	for scenario in smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
+	for scenario in fuzz smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
 		guest "$scenario" run "$scenario" --seed 1 --append "$off"
 	done
 fi

@@ -121,7 +121,10 @@ kmake_for() {
 		kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
 	fi
 	# What runs is counted in our code alone, and in slub.c, which includes some.
-	[[ $1 != coverage ]] || kmake+=(GCOV_PROFILE_{reserve,reserve_daemon,slub,sock_reserve,sock_reserve_size}.o=y)
+	if [[ $1 == coverage ]]; then
+		kmake+=(GCOV_PROFILE_{reserve,reserve_daemon,slub,sock_reserve,sock_reserve_size}.o=y)
+		kmake+=(KCOV_INSTRUMENT_{reserve,reserve_daemon,sock_reserve,sock_reserve_size,nbd}.o=y)
+	fi
 	# Nothing of the machine or the hour goes into the image.
 	export KBUILD_BUILD_USER=reserve KBUILD_BUILD_HOST=build
 	export KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_VERSION=1

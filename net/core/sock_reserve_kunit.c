@@ -58,8 +58,32 @@ static netdev_tx_t test_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 }
 
+/* How often the device was changed, and how often by who may write to swap */
+static unsigned int test_dev_changes, test_dev_swaps;
+
+static int test_dev_change(struct net_device *dev)
+{
+	test_dev_changes++;
+	test_dev_swaps += !(current->flags & PF_MEMALLOC_NOIO);
+	return 0;
+}
+
+static int test_change_mtu(struct net_device *dev, int mtu)
+{
+	WRITE_ONCE(dev->mtu, mtu);
+	return test_dev_change(dev);
+}
+
+static int test_set_features(struct net_device *dev, netdev_features_t features)
+{
+	return test_dev_change(dev);
+}
+
 static const struct net_device_ops test_dev_ops = {
+	.ndo_open = test_dev_change,
 	.ndo_start_xmit = test_xmit,
+	.ndo_change_mtu = test_change_mtu,
+	.ndo_set_features = test_set_features,
 };
 
 static void test_dev_setup(struct net_device *dev)
@@ -68,6 +92,7 @@ static void test_dev_setup(struct net_device *dev)
 	dev->netdev_ops = &test_dev_ops;
 	dev->ethtool_ops = &test_ethtool_ops;
 	dev->max_mtu = ETH_MAX_MTU;
+	dev->hw_features = NETIF_F_RXCSUM;
 	eth_hw_addr_random(dev);
 }
 
@@ -1211,6 +1236,35 @@ static void sk_reserve_test_link(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, link_told_waiting, 0U);
 }
 
+static void change_dev(struct kunit *test, unsigned int swaps)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	test_dev_changes = 0;
+	test_dev_swaps = 0;
+	rtnl_lock();
+	dev_close(t->dev);
+	KUNIT_EXPECT_EQ(test, dev_open(t->dev, NULL), 0);
+	KUNIT_EXPECT_EQ(test, dev_set_mtu(t->dev, t->dev->mtu - 1), 0);
+	t->dev->wanted_features ^= NETIF_F_RXCSUM;
+	netdev_update_features(t->dev);
+	rtnl_unlock();
+	KUNIT_EXPECT_EQ(test, test_dev_changes, 3U);
+	KUNIT_EXPECT_EQ(test, test_dev_swaps, swaps);
+}
+
+/* A device that is down for a change must not wait for what is behind it. */
+static void sk_reserve_test_change(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+
+	dev_up(test, 1);
+	change_dev(test, 3);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	change_dev(test, 0);
+	socket_down(t);
+}
+
 /* Who listens to a message that is dropped with its emergency memory is told so. */
 static void sk_reserve_test_listener(struct kunit *test)
 {
@@ -2157,6 +2211,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_scope),
 	KUNIT_CASE(sk_reserve_test_common_limit),
 	KUNIT_CASE_SLOW(sk_reserve_test_link),
+	KUNIT_CASE(sk_reserve_test_change),
 	KUNIT_CASE(sk_reserve_test_listener),
 	KUNIT_CASE(sk_reserve_test_control),
 	KUNIT_CASE(sk_reserve_test_arp),

@@ -158,6 +158,7 @@ static void option(const char *name, const char *value)
 		{ "persist", &config.persist },
 		{ "local", &config.local },
 		{ "sweep", &config.sweep },
+		{ "fuzz", &config.fuzz },
 		{ "connections", &config.connections },
 	};
 
@@ -583,6 +584,8 @@ static void client(void)
 	disconnect_swap();
 	if (config.sweep)
 		sweep_run(transport->swap);
+	if (config.fuzz)
+		fuzz_run(transport->swap);
 	before = pages_free();
 	say("connecting");
 	connect_swap();

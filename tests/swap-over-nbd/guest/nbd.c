@@ -325,3 +325,28 @@ void nbd_keep(int fd, unsigned int index)
 		say("reconnected");
 	}
 }
+
+/*
+ * A message made of @bytes, for those who try what the kernel takes: a command,
+ * and attributes, each a type, a length and two bytes of value. Devices have
+ * small numbers, and a socket may be @sock.
+ */
+int nbd_message(int fd, const unsigned char *bytes, unsigned int len, int sock)
+{
+	struct message msg;
+
+	message_init(&msg, family, len ? bytes[0] % (NBD_CMD_MAX + 2) : 0, NBD_GENL_VERSION);
+	for (unsigned int i = 1; i + 4 <= len; i += 4) {
+		unsigned int type = bytes[i] % (NBD_ATTR_MAX + 2);
+		uint64_t value[2] = { bytes[i + 2] | (uint64_t)bytes[i + 3] << (bytes[i + 2] % 57) };
+
+		if (type == NBD_ATTR_INDEX)
+			value[0] %= 4;
+		if (type == NBD_ATTR_SOCKETS && bytes[i + 1] & 1)
+			message_sockets(&msg, &sock, 1);
+		else
+			message_attr(&msg, type | (bytes[i + 1] & 0x80 ? NLA_F_NESTED : 0), value,
+				     bytes[i + 1] & 2 ? bytes[i + 1] % sizeof(value) : 8);
+	}
+	return message_talk(fd, &msg);
+}

@@ -2,9 +2,11 @@
 /* The guest's side of the network: one interface and one socket nobody reads. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -110,6 +112,23 @@ int net_mtu(const char *ifname, unsigned int mtu)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int ret = fd < 0 ? -1 : link_mtu(fd, ifname, mtu);
 
+	close(fd);
+	return ret;
+}
+
+/* How many buffers the card has to receive into; 0: as many as it can */
+int net_ring(const char *ifname, unsigned int pending)
+{
+	struct ethtool_ringparam param = { .cmd = ETHTOOL_GRINGPARAM };
+	struct ifreq ifr = { .ifr_data = (char *)&param };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+
+	strncpy(ifr.ifr_name, ifname, IFNAMSIZ - 1);
+	ret = fd < 0 ? -1 : ioctl(fd, SIOCETHTOOL, &ifr);
+	param.cmd = ETHTOOL_SRINGPARAM;
+	param.rx_pending = pending ? pending : param.rx_max_pending;
+	if (!ret)
+		ret = ioctl(fd, SIOCETHTOOL, &ifr);
 	close(fd);
 	return ret;
 }

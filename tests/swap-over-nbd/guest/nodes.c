@@ -95,3 +95,33 @@ void nodes_read(struct nodes *nodes)
 		}
 	}
 }
+
+/* The root's limit, and in @used what is in use in all */
+unsigned long nodes_limit(unsigned long *used)
+{
+	struct nodes nodes = { 0 };
+	unsigned long limit;
+
+	nodes_scan(&nodes);
+	nodes_read(&nodes);
+	limit = nodes.node[0].value[NODE_LIMIT];
+	*used = 0;
+	for (unsigned int i = 0; i < nodes.count; i++)
+		*used += nodes.node[i].value[NODE_USAGE];
+	nodes_close(&nodes);
+	return limit;
+}
+
+/* What is on its way comes back by itself. With ANY_LIMIT only that counts. */
+bool nodes_settle(unsigned long limit, unsigned int seconds)
+{
+	unsigned long used, now;
+
+	for (unsigned int i = 0; i < seconds * 10; i++) {
+		now = nodes_limit(&used);
+		if (!used && (limit == ANY_LIMIT || now == limit))
+			return true;
+		usleep(100 * 1000);
+	}
+	return false;
+}

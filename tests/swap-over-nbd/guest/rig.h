@@ -45,6 +45,7 @@ struct rig_config {
 	unsigned int reconnect;	/* be the NBD client ourselves, and connect again */
 	unsigned int persist;	/* nbd-client stays, and is to connect again */
 	unsigned int sweep;	/* before the work: each allocation of each operation fails once */
+	unsigned int fuzz;	/* before the work: so many seconds of what user space can do */
 	unsigned int local;	/* the server is in this guest, and we are the NBD client */
 	unsigned int connections;	/* by the rig's own NBD client; the ports of NVMe */
 	uint64_t seed;
@@ -85,6 +86,7 @@ int net_up(const char *ifname, const char *addr);
 int net_addr(const char *ifname, const char *addr);
 int net_mtu(const char *ifname, unsigned int mtu);
 int net_down(const char *ifname);
+int net_ring(const char *ifname, unsigned int pending);
 int net_forget(const char *ifname, const char *addr);
 int net_open_unread(int port);
 int net_listen(int port, int backlog);
@@ -114,6 +116,7 @@ int nbd_disconnect(int fd, unsigned int index);
 int nbd_connect(int fd, unsigned int index, unsigned int patience);
 void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
 void nbd_forget(void);
+int nbd_message(int fd, const unsigned char *bytes, unsigned int len, int sock);
 
 /* local.c */
 void local_start(void);
@@ -142,6 +145,9 @@ void module_run(void);
 /* sweep.c */
 void sweep_run(const char *swap);
 
+/* fuzz.c */
+void fuzz_run(const char *swap);
+
 /* monitor.c */
 void monitor_run(int fd) __attribute__((noreturn));
 unsigned long vmstat_get(const char *name);
@@ -166,5 +172,10 @@ struct nodes {
 void nodes_scan(struct nodes *nodes);
 void nodes_read(struct nodes *nodes);
 void nodes_close(struct nodes *nodes);
+
+#define ANY_LIMIT	(~0UL)
+
+unsigned long nodes_limit(unsigned long *used);
+bool nodes_settle(unsigned long limit, unsigned int seconds);
 
 #endif

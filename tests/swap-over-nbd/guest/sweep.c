@@ -9,16 +9,11 @@
 #define _GNU_SOURCE	/* O_DIRECT */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/swap.h>
 #include <unistd.h>
 
@@ -27,7 +22,7 @@
 #define DEBUGFS		"/sys/kernel/debug"
 #define MAX_SITES	5000
 #define TOLD		64	/* so many failures are a sign of life */
-#define SETTLE_TRIES	100	/* ten times a second */
+#define SETTLE_SECONDS	10
 #define LEAK_SECONDS	6	/* until kmemleak takes an object for lost */
 #define NIC		"eth0"
 
@@ -134,33 +129,17 @@ static void undo_link(bool done)
 		die("sweep: " NIC " up");
 }
 
-static int ring(unsigned int pending)
-{
-	struct ethtool_ringparam param = { .cmd = ETHTOOL_GRINGPARAM };
-	struct ifreq ifr = { .ifr_data = (char *)&param };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
-
-	strcpy(ifr.ifr_name, NIC);
-	ret = fd < 0 ? -1 : ioctl(fd, SIOCETHTOOL, &ifr);
-	param.cmd = ETHTOOL_SRINGPARAM;
-	param.rx_pending = pending ? pending : param.rx_max_pending;
-	if (!ret)
-		ret = ioctl(fd, SIOCETHTOOL, &ifr);
-	close(fd);
-	return ret;
-}
-
 static int do_ring(void)
 {
-	return ring(64);
+	return net_ring(NIC, 64);
 }
 
 static void undo_ring(bool done)
 {
 	(void)done;
 	/* A ring that could not be made has left the card without one. */
-	for (int i = 0; i < SETTLE_TRIES; i++) {
-		if (!ring(0))
+	for (int i = 0; i < SETTLE_SECONDS * 10; i++) {
+		if (!net_ring(NIC, 0))
 			return;
 		usleep(100 * 1000);
 	}
@@ -253,38 +232,15 @@ static bool fired(void)
 	return text[0] == '0';
 }
 
-/* What is on its way when an operation ends comes back by itself. */
 static void balance(const struct op *op, unsigned int n, unsigned long limit)
 {
-	struct nodes nodes = { 0 };
-	unsigned long used = 0, now = 0;
+	unsigned long used, now;
 
-	for (int i = 0; i < SETTLE_TRIES; i++) {
-		nodes_scan(&nodes);
-		nodes_read(&nodes);
-		used = 0;
-		now = nodes.node[0].value[NODE_LIMIT];
-		for (unsigned int j = 0; j < nodes.count; j++)
-			used += nodes.node[j].value[NODE_USAGE];
-		nodes_close(&nodes);
-		if (!used && (!op->connected || now == limit))
-			return;
-		usleep(100 * 1000);
-	}
+	if (nodes_settle(op->connected ? limit : ANY_LIMIT, SETTLE_SECONDS))
+		return;
+	now = nodes_limit(&used);
 	die("sweep: after '%s' with allocation %u failing %lu of the reserve are in use, its limit is %lu, before %lu",
 	    op->name, n, used, now, limit);
-}
-
-static unsigned long root_limit(void)
-{
-	struct nodes nodes = { 0 };
-	unsigned long limit;
-
-	nodes_scan(&nodes);
-	nodes_read(&nodes);
-	limit = nodes.node[0].value[NODE_LIMIT];
-	nodes_close(&nodes);
-	return limit;
 }
 
 /* Does the connection still work? */
@@ -301,7 +257,7 @@ static void read_back(const struct op *op, unsigned int n)
 static void sweep(const struct op *op)
 {
 	unsigned int n, failed = 0;
-	unsigned long limit;
+	unsigned long limit, used;
 	bool done, again = true;
 
 	if (op->connected)
@@ -310,7 +266,7 @@ static void sweep(const struct op *op)
 		/* Once for nothing: what it is when it has been undone. */
 		op->undo(!op->act());
 	}
-	limit = root_limit();
+	limit = nodes_limit(&used);
 	for (n = 1; again && n <= MAX_SITES; n++) {
 		if (op->prepare)
 			op->prepare();

@@ -24,7 +24,7 @@ TABLE = RIG / "matrix.toml"
 JUDGED = "CONFIG_MEM_RESERVE"   # other kernels are there for comparison
 # Not there when what is kept was run, and so no part of it.
 YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd",
-              "sweep": False, "ipv6": False}
+              "sweep": False, "fuzz": 0, "ipv6": False}
 OWN_KEYS = {"name", "about", "allow", "short", "absent"}
 
 

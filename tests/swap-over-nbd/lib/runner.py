@@ -160,7 +160,7 @@ class Run:
                            ("reconnect", int(scenario.reconnect)),
                            ("persist", int(scenario.persist)),
                            ("local", int(bool(scenario.local))),
-                           ("sweep", int(scenario.sweep)),
+                           ("sweep", int(scenario.sweep)), ("fuzz", scenario.fuzz),
                            ("readers", scenario.traffic.connections if scenario.traffic else 0)):
             if value:
                 args[key] = str(value)
@@ -318,6 +318,9 @@ class Run:
 
     def _on_told(self, rest: str) -> None:
         self.outcome.notes.append(f"stress: {rest}")
+
+    def _on_fuzzed(self, rest: str) -> None:
+        self.outcome.notes.append(f"fuzzed: {rest}")
 
     def _on_swept(self, rest: str) -> None:
         self.outcome.notes.append(f"swept: {rest}")

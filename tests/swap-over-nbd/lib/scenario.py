@@ -117,6 +117,7 @@ class Scenario:
     reconnect: bool = False     # when the server is back, the guest connects again
     persist: bool = False       # by nbd-client -persist, the ioctl interface
     sweep: bool = False         # before the work: each allocation of each operation fails once
+    fuzz: int = 0               # before the work: seconds of what user space can do, mutated
     transport: str = "nbd"      # of TRANSPORTS: how the guest and its server speak
     local: str = ""             # of LOCALS: the server is in the guest itself, behind such a socket
     disturb: tuple[str, ...] = ()
