@@ -27,6 +27,10 @@ ETHTOOL = "net/ethtool/netlink.c"
 LINK = "net/core/link_watch.c"
 TCP_API = "include/net/tcp.h"
 NETLINK = "net/netlink/af_netlink.c"
+DEV = "net/core/dev.c"
+IP = "net/ipv4/ip_input.c"
+PACKET = "net/packet/af_packet.c"
+POOL = "net/core/page_pool.c"
 
 # name: (invariant, file, [(what stands there once, what shall stand there)])
 MUTANTS = {
@@ -333,7 +337,28 @@ MUTANTS = {
     "kswapd-not-needed": ("Progress", RESERVE, [
         ("\t\treturn node_is_short(pgdat);\n", "\t\treturn true;\n")]),
     "net-errors-parked": ("Exact", SKBUFF, [
-        ("READ_ONCE(sk->sk_rcvbuf) || !sk_reserve_may_park(skb))", "READ_ONCE(sk->sk_rcvbuf))")]),
+        ("READ_ONCE(sk->sk_rcvbuf) ||\n\t    sk_reserve_park_drop(sock_net(sk), skb))",
+         "READ_ONCE(sk->sk_rcvbuf))")]),
+    "proxy-keeps-packets": ("Progress", NEIGH, [
+        ("\tif (sk_reserve_park_drop(dev_net(skb->dev), skb)) {", "\tif (0) {")]),
+    "packet-socket-keeps-packets": ("Progress", PACKET, [
+        ("\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n"
+         "\tif (sk_reserve_park_drop(sock_net(sk), skb)) {\n"
+         "\t\tdrop_reason = SKB_DROP_REASON_PFMEMALLOC;\n\t\tgoto drop;\n\t}\n\n\tskb->dev = dev;",
+         "\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n\n\tskb->dev = dev;")]),
+    "park-drops-uncounted": ("Balanced", NET, [
+        ("\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
+    "not-dropped-early": ("Progress", IP, [
+        ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
+    "opened-while-swapping": ("Progress", DEV, [
+        ("\tnoio = sk_reserve_enter_dev();\n\tif (!ret && ops->ndo_open)", "\tnoio = 0;\n\tif (!ret && ops->ndo_open)")]),
+    "features-while-swapping": ("Progress", DEV, [
+        ("\tnoio = sk_reserve_enter_dev();\n\tif (dev->netdev_ops->ndo_set_features)",
+         "\tnoio = 0;\n\tif (dev->netdev_ops->ndo_set_features)")]),
+    "mtu-while-swapping": ("Progress", DEV, [
+        ("\t\tnoio = sk_reserve_enter_dev();\n\t\terr = ops->ndo_change_mtu", "\t\tnoio = 0;\n\t\terr = ops->ndo_change_mtu")]),
+    "pool-without-reserve": ("Progress", POOL, [
+        ("page_to_netmem(sk_reserve_rx_page(gfp))", "0")]),
     "net-napi-frag-not-drawn": ("Progress", SKBUFF, [
         ("\treturn napi_alloc_frag_plain(fragsz, align_mask) ?:\n\t       sk_reserve_rx_frag(fragsz);",
          "\treturn napi_alloc_frag_plain(fragsz, align_mask);")]),

@@ -390,13 +390,19 @@ static void say_nodes(const char *when, const struct nodes *nodes)
 	}
 }
 
+/* Who connects again lives on, and with it slabs of its objects that are ordinary now. */
+static bool node_may_keep(const struct node *node)
+{
+	return config.reconnect && (!strcmp(node->path, "/") || !strcmp(node->path, "/orphans"));
+}
+
 static bool nodes_idle(struct nodes *nodes)
 {
 	unsigned int i;
 
 	nodes_read(nodes);
 	for (i = 0; i < nodes->count; i++)
-		if (nodes->node[i].value[NODE_USAGE])
+		if (nodes->node[i].value[NODE_USAGE] && !node_may_keep(&nodes->node[i]))
 			return false;
 	return true;
 }
@@ -416,6 +422,9 @@ static void drain(struct nodes *nodes)
 			die("reading %s", transport->swap);
 		if (nodes_idle(nodes))
 			break;
+		/* It takes as long as the emulation is slow. */
+		if (!(i % 10))
+			say("draining %d", i);
 		slabs_shrink();
 		usleep(500 * 1000);
 	}
