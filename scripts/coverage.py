@@ -10,8 +10,8 @@ to its port (tests/swap-over-nbd/guest/gcov.c).  Prints a table, and each line
 that has never run and does not stand in LIST with its reason; fails if there is
 one, or if LIST explains a line that did run.
 
-LIST has three columns, divided by tabs: file, the line as it stands in the
-source without the white space around it, and the reason.
+LIST has four columns, divided by tabs: file, function, the line as it stands in
+the source without the white space around it, and the reason.
 """
 
 import json
@@ -24,6 +24,8 @@ from typing import Any, Iterator
 
 Lines = dict[int, int]                          # line: how often it has run
 Ways = dict[tuple[int, int], int]               # the same of the nth branch of a line
+Names = dict[int, str]                          # the function of a line
+Reasons = dict[tuple[str, str, str], str]
 
 
 def unpacked(blob: bytes) -> Iterator[tuple[str, bytes]]:
@@ -58,9 +60,10 @@ def own(path: str, files: list[str]) -> str | None:
 
 
 def count(obj: Path, files: list[str], blobs: list[Path]) -> tuple[
-        dict[str, Lines], dict[str, Ways]]:
+        dict[str, Lines], dict[str, Ways], dict[str, Names]]:
     lines: dict[str, Lines] = defaultdict(Counter)
     ways: dict[str, Ways] = defaultdict(Counter)
+    names: dict[str, Names] = defaultdict(dict)
     with tempfile.TemporaryDirectory() as temporary:
         for blob in blobs:
             for name, counters in unpacked(blob.read_bytes()):
@@ -71,17 +74,18 @@ def count(obj: Path, files: list[str], blobs: list[Path]) -> tuple[
                     for line in part["lines"]:
                         number = line["line_number"]
                         lines[file][number] += line["count"]
+                        names[file][number] = line.get("function_name", "")
                         for nth, branch in enumerate(line["branches"]):
                             ways[file][number, nth] += branch["count"]
-    return lines, ways
+    return lines, ways, names
 
 
-def explained(path: Path) -> dict[tuple[str, str], str]:
+def explained(path: Path) -> Reasons:
     reasons = {}
     for line in path.read_text().splitlines():
         if line and not line.startswith("#"):
-            file, text, why = line.split("\t")
-            reasons[file, text] = why
+            file, name, text, why = line.split("\t")
+            reasons[file, name, text] = why
     return reasons
 
 
@@ -97,16 +101,19 @@ def main() -> int:
         return 2
     cut = args.index("--")
     obj, reasons, files = Path(args[0]), explained(Path(args[1])), args[2:cut]
-    lines, ways = count(obj, files, [Path(one) for one in args[cut + 1:]])
+    lines, ways, names = count(obj, files, [Path(one) for one in args[cut + 1:]])
     used, missing = set(), []
     print("| file | lines | never run, explained | branches |\n| --- | --- | --- | --- |")
     for file in files:
         text = Path(file).read_text().splitlines()
-        never = [number for number, ran in sorted(lines[file].items()) if not ran]
-        told = [number for number in never if (file, text[number - 1].strip()) in reasons]
-        used |= {(file, text[number - 1].strip()) for number in told}
-        missing += [f"{file}:{number}: {text[number - 1].strip()}"
-                    for number in never if number not in told]
+        never = {number: (file, names[file][number], text[number - 1].strip())
+                 for number, ran in sorted(lines[file].items()) if not ran}
+        told = {number for number, key in never.items() if key in reasons}
+        used |= {never[number] for number in told}
+        missing += [f"{file}:{number}: {key[1]}: {key[2]}"
+                    for number, key in never.items() if number not in told]
+        if not lines[file]:
+            missing.append(f"{file}: nothing of it is counted: is it in kmake_for()?")
         print(f"| {file} | {share(lines[file])} | {len(told)} | {share(ways[file])} |")
     every = {(file, key): ran for file in files for key, ran in lines[file].items()}
     branches = {(file, key): ran for file in files for key, ran in ways[file].items()}
@@ -114,8 +121,8 @@ def main() -> int:
           f"| {share(branches)} |")
     for line in missing:
         print(f"never run: {line}")
-    for file, line in sorted(set(reasons) - used):
-        print(f"explained, but it has run or is gone: {file}: {line}")
+    for file, name, line in sorted(set(reasons) - used):
+        print(f"explained, but it has run or is gone: {file}: {name}: {line}")
     return 1 if missing or set(reasons) - used else 0
 
 

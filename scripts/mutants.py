@@ -347,7 +347,8 @@ MUTANTS = {
          "\t\tdrop_reason = SKB_DROP_REASON_PFMEMALLOC;\n\t\tgoto drop;\n\t}\n\n\tskb->dev = dev;",
          "\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n\n\tskb->dev = dev;")]),
     "park-drops-uncounted": ("Balanced", NET, [
-        ("\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
+        ("\tif (IS_ENABLED(CONFIG_INET))\t/* which has the counters */\n"
+         "\t\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
     "not-dropped-early": ("Progress", IP, [
         ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
     "opened-while-swapping": ("Progress", DEV, [

@@ -603,6 +603,28 @@ static inline bool sk_reserve_may_park(const struct sk_buff *skb)
 }
 
 /**
+ * sk_reserve_may_reuse - may a ring keep a buffer whose packet was copied?
+ * @skb: the buffer
+ *
+ * Not one in emergency memory: a ring is filled in order, and what it keeps behind
+ * an entry that has no buffer is of no use to the device. That memory goes on with
+ * the packet, and comes back to where it is needed.
+ *
+ * Context: Any.
+ * Return: false if the packet is to be passed on in @skb itself.
+ */
+static inline bool sk_reserve_may_reuse(const struct sk_buff *skb)
+{
+	return sk_reserve_may_park(skb);
+}
+
+/* The same of a buffer that is a page */
+static inline bool sk_reserve_may_reuse_page(const struct page *page)
+{
+	return !sk_reserve_active() || !page_is_pfmemalloc(page);
+}
+
+/**
  * sk_reserve_park_drop - is a packet dropped rather than kept waiting?
  * @net: where that is counted, in PFMemallocParkDrop
  * @skb: a packet about to be put on a queue where it can stay for long
@@ -610,7 +632,8 @@ static inline bool sk_reserve_may_park(const struct sk_buff *skb)
  * What sk_reserve_may_park() refuses.
  *
  * Context: Any.
- * Return: true if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC.
+ * Return: true if @skb is to be dropped, %SKB_DROP_REASON_PFMEMALLOC where a
+ * reason is told.
  */
 static inline bool sk_reserve_park_drop(struct net *net,
 					const struct sk_buff *skb)
@@ -657,10 +680,10 @@ static inline bool sk_reserve_may_queue_ofo(const struct sock *sk,
 
 /* Why one that waits for another is dropped; counted in TCPOFODrop anyway */
 static inline enum skb_drop_reason
-sk_reserve_ofo_reason(const struct sock *sk, const struct sk_buff *skb)
+sk_reserve_ofo_reason(const struct sk_buff *skb)
 {
-	return sk_reserve_may_queue_ofo(sk, skb) ? SKB_DROP_REASON_PROTO_MEM :
-						   SKB_DROP_REASON_PFMEMALLOC;
+	return sk_reserve_may_park(skb) ? SKB_DROP_REASON_PROTO_MEM :
+					  SKB_DROP_REASON_PFMEMALLOC;
 }
 
 /* See __sk_reserve_wanted(). */

@@ -427,7 +427,8 @@ static bool dev_is_ifb(const struct net_device *dev)
 /* See sk_reserve_park_drop(). */
 bool __sk_reserve_park_drop(struct net *net)
 {
-	NET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);
+	if (IS_ENABLED(CONFIG_INET))	/* which has the counters */
+		NET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);
 	return true;
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_park_drop);

@@ -1414,6 +1414,8 @@ static void sk_reserve_test_neigh_ipv6(struct kunit *test)
 {
 	struct in6_addr peer = { .s6_addr = { 0xfe, 0x80, [15] = 2 } };
 
+	if (!ipv6_stub->nd_tbl)
+		kunit_skip(test, "there is no IPv6");
 	test_neigh(test, ipv6_stub->nd_tbl, &peer);
 }
 #endif
@@ -1732,7 +1734,7 @@ static void sk_reserve_test_park_packet(struct kunit *test)
 	unsigned long dropped;
 	struct socket *tap;
 
-	if (!IS_ENABLED(CONFIG_PACKET))
+	if (!IS_BUILTIN(CONFIG_PACKET))
 		kunit_skip(test, "there are no packet sockets");
 	loopback_up(test);
 	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);

@@ -4,8 +4,8 @@
  * sysctls, files of sysfs, NBD's netlink messages, MTU, rings, swapon, storage
  * daemons. One that reaches code which none before it has is kept, and mutated
  * in turn; the kernel says which that was, see KCOV in
- * Documentation/dev-tools/kcov.rst. After each sequence all is undone, nothing of
- * the reserve may be in use, and the root's limit must be what it was.
+ * Documentation/dev-tools/kcov.rst. After each sequence all is undone, and nothing of
+ * the reserve may be in use; in the end the root's limit must be what it was.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -62,7 +62,7 @@ static unsigned int nr_files, nr_sysctls;
 static char defaults[MAX_FILES][32];
 static int genl, sock = -1;
 static const char *device;
-static bool connected, swapping;
+static bool connected, swapping, down;
 
 static const char * const words[] = {
 	"0", "1", "-1", "50", "99", "100", "101", "150", "200", "1000", "4096", "65536",
@@ -124,7 +124,7 @@ static void step_write(const struct step *s)
 static void step_connect(const struct step *s)
 {
 	(void)s;
-	if (!connected)
+	if (!connected && !down)
 		connected = !nbd_connect(genl, 0, 0);
 }
 
@@ -140,8 +140,8 @@ static void step_disconnect(const struct step *s)
 
 static void step_message(const struct step *s)
 {
-	if (swapping)
-		return;		/* it may take away what is swapped to */
+	if (swapping || down)
+		return;		/* it may take away what is swapped to, or wait for the link */
 	if (sock < 0)
 		sock = net_connect(config.server, config.port);
 	nbd_message(genl, (const unsigned char *)s->bytes, s->len, sock);
@@ -150,7 +150,7 @@ static void step_message(const struct step *s)
 static void step_swap(const struct step *s)
 {
 	(void)s;
-	if (connected && !swapping)
+	if (connected && !swapping && !down)
 		swapping = !swapon(device, 0);
 	else if (swapping)
 		swapping = !!swapoff(device);
@@ -168,10 +168,10 @@ static void step_ring(const struct step *s)
 
 static void step_link(const struct step *s)
 {
-	if (number(s, 0, 2))
-		net_down(NIC);
+	if (number(s, 0, 2) && !swapping)
+		down = !net_down(NIC);
 	else
-		net_up(NIC, config.addr);
+		down = net_up(NIC, config.addr);
 }
 
 static void step_daemon(const struct step *s)
@@ -179,6 +179,8 @@ static void step_daemon(const struct step *s)
 	int fd;
 
 	prctl(PR_SET_IO_FLUSHER, number(s, 0, 3), number(s, 2, 2), 0, 0);
+	if (down)
+		return;
 	fd = net_connect(config.server, config.port);
 	if (fd >= 0)
 		close(fd);
@@ -264,6 +266,9 @@ static void told(const struct input *in)
 static void undo(void)
 {
 	prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
+	if (down && net_up(NIC, config.addr))
+		die("fuzz: " NIC " does not come up");
+	down = false;
 	if (swapping && swapoff(device))
 		die("fuzz: swapoff");
 	swapping = false;

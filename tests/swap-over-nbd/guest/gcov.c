@@ -51,6 +51,8 @@ static size_t gcov_read(const char *path, char **data)
 		if (!*data)
 			die("memory for %s", path);
 	}
+	if (len < 0)
+		die("reading %s", path);
 	close(fd);
 	return size;
 }
