@@ -132,6 +132,7 @@ static void daemon_test_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->marked, 0U);
 	pages_free(&t->drawn);
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	hog_end(t);
 }
 
 /* Not as long as there is other memory. */
@@ -167,6 +168,7 @@ static void daemon_test_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, alloc_page(GFP_ATOMIC | __GFP_NOWARN));
 	current->flags |= flags;
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.peak, 0UL);
+	hog_end(t);
 }
 
 /* Nor an interrupt that hits a daemon. */
@@ -182,6 +184,7 @@ static void daemon_test_softirq(struct kunit *test)
 	/* That bottom halves are off is another matter. */
 	KUNIT_EXPECT_EQ(test, pages_as_daemon(t, GFP_ATOMIC, 1), 1U);
 	local_bh_enable();
+	hog_end(t);
 }
 
 static void daemon_test_objects(struct kunit *test, slab_flags_t flags, gfp_t gfp)
@@ -207,6 +210,7 @@ static void daemon_test_objects(struct kunit *test, slab_flags_t flags, gfp_t gf
 	objects_free(t, &t->drawn);
 	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	hog_end(t);
 }
 
 static void daemon_test_objects_atomic(struct kunit *test)
@@ -279,6 +283,7 @@ static void daemon_test_mix(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pages_as_daemon(t, GFP_ATOMIC, 4 * TEST_PAGES), 1U);
 	KUNIT_EXPECT_NULL(test, object_as_daemon(t->cache, GFP_ATOMIC));
 	KUNIT_EXPECT_EQ(test, daemons_set(TEST_PAGES / 2), -EBUSY);
+	hog_end(t);
 }
 
 /* Less than is in use of all kinds together is refused, though of each it is not. */
@@ -299,6 +304,7 @@ static void daemon_test_shrink(struct kunit *test)
 	list_for_each_safe(object, next, &objects)
 		kmem_cache_free(t->cache, object);
 	KUNIT_EXPECT_EQ(test, daemons_set(TEST_PAGES / 2 + 1), 0);
+	hog_end(t);
 }
 
 /* What a daemon keeps is replaced when there is memory for it. */

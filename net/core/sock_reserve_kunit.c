@@ -346,6 +346,7 @@ static void sk_reserve_test_first_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, sk_reserve_node(NETWORK)->parent);
 	KUNIT_EXPECT_FALSE(test, sk_reserve_active());
 	KUNIT_EXPECT_EQ(test, network_limit(), 0UL);
+	hog_free(t);
 }
 
 struct test_reconnect {
@@ -624,6 +625,7 @@ static void sk_reserve_test_replace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, network_limit(), limit);
 	sk_clear_memalloc(sock->sk);
 	sock_release(sock);
+	hog_free(t);
 }
 
 /* Where there is no share any more it is asked for until it can be had. */
@@ -771,6 +773,7 @@ static void rx_test(struct kunit *test, unsigned int size)
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(HEADS)->own.usage, 0UL);
+	hog_free(t);
 }
 
 static void sk_reserve_test_rx_small(struct kunit *test)
@@ -803,6 +806,7 @@ static void sk_reserve_test_rx_watermark(struct kunit *test)
 	skb = __alloc_skb(1600, gfp, SKB_ALLOC_RX, NUMA_NO_NODE);
 	KUNIT_EXPECT_NULL(test, skb);
 	kfree_skb(skb);
+	hog_free(t);
 }
 
 /* Buffers as drivers ask for them */
@@ -973,6 +977,7 @@ static void sk_reserve_test_rx_pages(struct kunit *test)
 	socket_down(t);
 	hog_all(t);
 	KUNIT_EXPECT_NULL(test, dev_alloc_page());
+	hog_free(t);
 }
 
 /* A pool does not keep a page of the reserve for its next packet. */
@@ -1078,6 +1083,7 @@ static void sk_reserve_test_tx_share(struct kunit *test)
 	if (skb)
 		tcp_skb_tsorted_anchor_cleanup(skb);
 	kfree_skb(skb);
+	hog_free(t);
 }
 
 /* A packet of a socket's, to be cut in three */
@@ -1119,6 +1125,7 @@ static void sk_reserve_test_segments(struct kunit *test)
 		kfree_skb_list(segs);
 	kfree_skb(skb);
 	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	hog_free(t);
 }
 
 /* The scope is for what such a socket sends, and for its device. */
@@ -1323,6 +1330,7 @@ static void sk_reserve_test_control(struct kunit *test)
 	kfree(neigh);
 	kfree_skb(in_scope);
 	KUNIT_EXPECT_EQ(test, control->own.usage, 0UL);
+	hog_free(t);
 }
 
 static void set_address(struct kunit *test, struct net_device *dev)
@@ -1400,6 +1408,7 @@ static void test_neigh(struct kunit *test, struct neigh_table *tbl, const void *
 	KUNIT_EXPECT_EQ(test, sk_reserve_node(CONTROL)->own.usage, 1UL);
 	if (!IS_ERR(n))
 		neigh_release(n);
+	hog_free(t);
 }
 
 static void sk_reserve_test_neigh(struct kunit *test)
@@ -1966,6 +1975,7 @@ static void sk_reserve_test_drop(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(ofo));
 	KUNIT_EXPECT_NULL(test, t->sock->sk->sk_frag.page);
 	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	hog_free(t);
 }
 
 /* A storage daemon's socket has a packet if the daemons' reserve pays for it. */
