@@ -624,6 +624,13 @@ static inline bool sk_reserve_may_reuse_page(const struct page *page)
 	return !sk_reserve_active() || !page_is_pfmemalloc(page);
 }
 
+/* And of one in the middle of a page */
+static inline bool sk_reserve_may_reuse_data(const void *data)
+{
+	return !sk_reserve_active() ||
+	       !page_is_pfmemalloc(virt_to_head_page(data));
+}
+
 /**
  * sk_reserve_park_drop - is a packet dropped rather than kept waiting?
  * @net: where that is counted, in PFMemallocParkDrop
