@@ -1511,14 +1511,19 @@ struct test_pair {
 	struct socket *server;
 };
 
+static void loopback_up(struct kunit *test)
+{
+	rtnl_lock();
+	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
+	rtnl_unlock();
+}
+
 static void pair_up(struct kunit *test, struct test_pair *pair)
 {
 	struct sk_reserve_test *t = test->priv;
 	struct sockaddr_in addr = { .sin_family = AF_INET };
 
-	rtnl_lock();
-	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
-	rtnl_unlock();
+	loopback_up(test);
 	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
 					       &pair->listener), 0);
@@ -1629,13 +1634,6 @@ static bool wanted(struct kunit *test, u8 proto, u16 dest, u8 type, u16 frag_off
 static unsigned long drops(int item)
 {
 	return snmp_fold_field(init_net.mib.net_statistics, item);
-}
-
-static void loopback_up(struct kunit *test)
-{
-	rtnl_lock();
-	KUNIT_ASSERT_EQ(test, dev_open(init_net.loopback_dev, NULL), 0);
-	rtnl_unlock();
 }
 
 /* As a driver hands it over */

@@ -75,7 +75,7 @@ static int gcov_take(const char *path, const struct stat *st, int type, struct F
 
 void gcov_save(void)
 {
-	if (access("/sys/kernel/debug/gcov", F_OK))
+	if (access(GCOV, F_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	if (access(GCOV, F_OK))
 		return;

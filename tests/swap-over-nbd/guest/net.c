@@ -170,13 +170,11 @@ static bool is_ipv6(const char *addr)
 int net_forget(const char *ifname, const char *addr)
 {
 	struct arpreq req = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int ret;
+	int fd, ret;
 
-	if (is_ipv6(addr)) {
-		close(fd);
+	if (is_ipv6(addr))
 		return forget6(ifname, addr);
-	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	set_addr(&req.arp_pa, addr);
 	strncpy(req.arp_dev, ifname, sizeof(req.arp_dev) - 1);
 	ret = fd < 0 ? -1 : ioctl(fd, SIOCDARP, &req);
