@@ -30,27 +30,25 @@ while read -r f; do
 	[[ $f != *.c || $f == */tests/* || $f == *_kunit.c || $f == tools/* ]] || files+=("$f")
 done < <(own_files)
 
-# guest NAME COMMAND...: a run, whose result counts as well
+# guest NAME COMMAND...: what counts into $out/NAME, and whose result counts as well
 guest() {
 	local name=$1 start=$SECONDS
 	shift
-	check_that "$name: the guest got through, see $(rel "$log")" in_log "$name" "$@"
+	rm -rf -- "${out:?}/$name"
+	check_that "$name: the guest got through, see $(rel "$log")" in_log "$@"
 	say "# $name: $(elapsed $((SECONDS - start)))"
 }
 
 in_log() {
-	local name=$1
-	shift
-	rm -rf -- "${out:?}/$name"
-	"$rig" "$@" --kernel "$kernel" --out "$out/$name" >>"$log" 2>&1 </dev/null
+	"$@" >>"$log" 2>&1 </dev/null
 }
 
-off=kunit.enable=0
-failing=()
-for f in failslab fail_page_alloc; do
-	failing+=(--knob "/sys/kernel/debug/$f/probability=50" --knob "/sys/kernel/debug/$f/times=-1"
-		--knob "/sys/kernel/debug/$f/verbose=0" --after "/sys/kernel/debug/$f/probability=0")
-done
+# booted NAME COMMAND...: likewise, of the rig
+booted() {
+	local name=$1
+	shift
+	guest "$name" "$rig" "$@" --kernel "$kernel" --out "$out/$name"
+}
 
 if [[ ${1:-} != --report ]]; then
 	"$(dirname "$0")/kernel.sh" coverage
@@ -58,12 +56,11 @@ if [[ ${1:-} != --report ]]; then
 	modules=$BUILD/modules/coverage
 	: >"$log"
 	# KUnit runs at boot, on one CPU: its tests take all memory.
-	guest kunit run sweep --seed 1
-	guest kunit-numa module --cpus 1 --mem 512 --append numa=fake=2 "$modules/rig_selftest.ko"
-	guest faults module --cpus 4 --mem 384 --timeout 1500 --param ops=100000 "${failing[@]}" \
-		--append "numa=fake=2 kunit.filter_glob=reserve_faults*" "$modules/reserve_faults_kunit.ko"
+	booted kunit run sweep --seed 1
+	booted kunit-numa module --cpus 1 --mem 512 --append numa=fake=2 "$modules/rig_selftest.ko"
+	guest faults "$ROOT/scripts/reserve-faults.sh" --ops 100000 coverage
 	for scenario in fuzz smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
-		guest "$scenario" run "$scenario" --seed 1 --append "$off"
+		booted "$scenario" run "$scenario" --seed 1 --append kunit.enable=0
 	done
 fi
 

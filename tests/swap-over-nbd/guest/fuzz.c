@@ -62,7 +62,7 @@ static unsigned int nr_files, nr_sysctls;
 static char defaults[MAX_FILES][32];
 static int genl, sock = -1;
 static const char *device;
-static bool connected, swapping, down;
+static bool connected, swapping, down, resized;
 
 static const char * const words[] = {
 	"0", "1", "-1", "50", "99", "100", "101", "150", "200", "1000", "4096", "65536",
@@ -158,11 +158,13 @@ static void step_swap(const struct step *s)
 
 static void step_mtu(const struct step *s)
 {
+	resized = true;		/* perhaps, and perhaps in part */
 	net_mtu(NIC, number(s, 0, 10000));
 }
 
 static void step_ring(const struct step *s)
 {
+	resized = true;
 	net_ring(NIC, number(s, 0, 1 << 16));
 }
 
@@ -263,6 +265,19 @@ static void told(const struct input *in)
 
 /* -- one after the other ----------------------------------------------------- */
 
+static void undo_sizes(void)
+{
+	net_down(NIC);
+	for (unsigned int i = 0; net_mtu(NIC, 1500) || net_ring(NIC, 0); i++) {
+		if (i == 100)
+			die("fuzz: " NIC " has neither MTU nor rings any more");
+		usleep(100 * 1000);
+	}
+	if (net_up(NIC, config.addr))
+		die("fuzz: " NIC " does not come up");
+	resized = false;
+}
+
 static void undo(void)
 {
 	prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
@@ -280,14 +295,8 @@ static void undo(void)
 	sock = -1;
 	for (unsigned int i = 0; i < nr_sysctls; i++)
 		file_write(files[i], defaults[i], strlen(defaults[i]));
-	net_down(NIC);
-	for (unsigned int i = 0; net_mtu(NIC, 1500) || net_ring(NIC, 0); i++) {
-		if (i == 100)
-			die("fuzz: " NIC " has neither MTU nor rings any more");
-		usleep(100 * 1000);
-	}
-	if (net_up(NIC, config.addr))
-		die("fuzz: " NIC " does not come up");
+	if (resized)
+		undo_sizes();
 }
 
 static unsigned int new_places(void)
