@@ -382,6 +382,17 @@ MUTANTS = {
         ("\tif (sk_reserve_tx_gfp(sk, sk->sk_allocation) & __GFP_MEMALLOC)\n\t\tpage =", "\tpage =")]),
     "net-tx-share-ignored-by-tcp": ("Exact", TCP, [
         ("\tif (!force_schedule)\n\t\tgfp = sk_reserve_tx_gfp(sk, gfp);\n", "")]),
+    "net-record-not-drawn": ("Progress", NET, [
+        ("\tif (!object && size <= SK_RESERVE_RECORD_SIZE)", "\tif (0)")]),
+    "net-record-too-large": ("Strict", NET, [
+        ("\tif (!object && size <= SK_RESERVE_RECORD_SIZE)", "\tif (!object)")]),
+    "net-record-page-not-drawn": ("Progress", NET, [
+        ("\tif (!page)\n\t\tpage = mem_reserve_draw_page(sk_reserve_node(SOCKETS),\n"
+         "\t\t\t\t\t     SK_RESERVE_GFP);\n\treturn page", "\treturn page")]),
+    "net-record-not-told": ("Filled", NET_SIZE, [
+        ("\tres->records = inet_csk_has_ulp(sk);\n", "")]),
+    "net-records-without-scale": ("Filled", NET_SIZE, [
+        (" &size->records,\n", "\n")]),
     "net-tx-page-in-task-frag": ("Apart", NET, [
         (" || sk->sk_use_task_frag)", ")")]),
     "net-tx-page-kept": ("Balanced", SOCK, [
@@ -476,7 +487,7 @@ MUTANTS = {
     "net-scale-lowered-and-refused": ("Progress", NET, [
         ("\tif (value > old)\n\t\terr = sk_reserve_up();", "\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
     "net-scale-not-of-all": ("Filled", NET_SIZE, [
-        ("&size->copies, &size->control,", "&size->copies,")]),
+        ("\t\t&size->control,\n", "")]),
     "net-scale-refused-and-kept": ("Filled", NET, [
         ("\t\tWRITE_ONCE(*knob, old);", "\t\t(void)old;")]),
     "net-ring-of-one-queue": ("Filled", NET_SIZE, [

@@ -23,6 +23,9 @@ struct net_device;
 /* Bytes of a socket's receive queue with which it may wait for what is missing */
 #define SK_RESERVE_OFO		SZ_32K
 
+/* Bytes of one object that a socket needs for a record of TLS */
+#define SK_RESERVE_RECORD_SIZE	SZ_4K
+
 /* Where fragments wait for others */
 enum sk_reserve_frag {
 	SK_RESERVE_IPV4,
@@ -58,6 +61,8 @@ struct sk_buff *__sk_reserve_head(struct kmem_cache *cache, gfp_t gfp,
 void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp, int flags);
 void __sk_reserve_tx_renew(const struct sock *sk, struct page_frag *pfrag);
 bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag);
+struct page *__sk_reserve_alloc_page(gfp_t gfp);
+void *__sk_reserve_kmalloc(size_t size, gfp_t gfp);
 void *__sk_reserve_dst(struct kmem_cache *cache);
 void *__sk_reserve_neigh(size_t size);
 unsigned int __sk_reserve_enter_queue(const struct sk_buff_head *queue);
@@ -214,6 +219,16 @@ static inline bool __sk_reserve_tx_refill(const struct sock *sk,
 					  struct page_frag *pfrag)
 {
 	return false;
+}
+
+static inline struct page *__sk_reserve_alloc_page(gfp_t gfp)
+{
+	return NULL;
+}
+
+static inline void *__sk_reserve_kmalloc(size_t size, gfp_t gfp)
+{
+	return NULL;
 }
 
 static inline void *__sk_reserve_dst(struct kmem_cache *cache)
@@ -486,6 +501,40 @@ static inline bool sk_reserve_tx_refill(const struct sock *sk,
 					struct page_frag *pfrag)
 {
 	return sk_reserve_active() && __sk_reserve_tx_refill(sk, pfrag);
+}
+
+/**
+ * sk_reserve_alloc_page - a page for what a socket makes of its packets
+ * @gfp: of the socket, see sk_gfp_mask()
+ *
+ * Ordinary memory comes first; a %SOCK_MEMALLOC socket has a page of the reserve
+ * next, and one from below the watermarks in the end. Freeing it uncharges it.
+ *
+ * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC.
+ * Return: the page, or %NULL.
+ */
+static inline struct page *sk_reserve_alloc_page(gfp_t gfp)
+{
+	if (sk_reserve_active() && gfp & __GFP_MEMALLOC)
+		return __sk_reserve_alloc_page(gfp);
+	return alloc_page(gfp);
+}
+
+/**
+ * sk_reserve_kmalloc - likewise, an object
+ * @size: bytes; no more than %SK_RESERVE_RECORD_SIZE comes from the reserve
+ * @gfp: of the socket
+ *
+ * Free it with kfree().
+ *
+ * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC.
+ * Return: the object, or %NULL.
+ */
+static inline void *sk_reserve_kmalloc(size_t size, gfp_t gfp)
+{
+	if (sk_reserve_active() && gfp & __GFP_MEMALLOC)
+		return __sk_reserve_kmalloc(size, gfp);
+	return kmalloc(size, gfp);
 }
 
 /* See __sk_reserve_dst(). */

@@ -10,7 +10,7 @@
  *	|  |- frag6	likewise IPv6
  *	|  `- frag6_nf	likewise IPv6 in conntrack
  *	`- transmit
- *	   |- sockets	what SOCK_MEMALLOC sockets send
+ *	   |- sockets	what SOCK_MEMALLOC sockets send, and their records of TLS
  *	   `- control	ARP, ND, neighbour entries and routes they need for it
  *
  * A SOCK_MEMALLOC socket is one over which memory is freed: swap on NBD, iSCSI,
@@ -313,6 +313,31 @@ bool __sk_reserve_tx_refill(const struct sock *sk, struct page_frag *pfrag)
 	page_frag_start(pfrag, page);
 	return true;
 }
+
+/* See sk_reserve_alloc_page(). */
+struct page *__sk_reserve_alloc_page(gfp_t gfp)
+{
+	struct page *page = alloc_page(sk_reserve_gfp(gfp));
+
+	if (!page)
+		page = mem_reserve_draw_page(sk_reserve_node(SOCKETS),
+					     SK_RESERVE_GFP);
+	return page ?: alloc_page(gfp);
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_alloc_page);
+
+/* See sk_reserve_kmalloc(). */
+void *__sk_reserve_kmalloc(size_t size, gfp_t gfp)
+{
+	void *object = kmalloc(size, sk_reserve_gfp(gfp));
+
+	if (!object && size <= SK_RESERVE_RECORD_SIZE)
+		object = kmalloc_reserve(sk_reserve_node(SOCKETS),
+					 SK_RESERVE_RECORD_SIZE,
+					 SK_RESERVE_GFP | (gfp & __GFP_ZERO));
+	return object ?: kmalloc(size, gfp);
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_kmalloc);
 
 /* In reclaim, or on the way of a packet of ours: see sk_reserve_enter() */
 static bool reserve_scope(void)

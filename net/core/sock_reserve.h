@@ -59,6 +59,7 @@ extern struct mem_reserve sk_reserve_nodes[SK_RESERVE_NODES];
  * @family: AF_*
  * @protocol: IPPROTO_*
  * @mss: bytes of a segment
+ * @records: it has a protocol above TCP that makes records of what it sends
  */
 struct sk_reserve {
 	struct list_head list;
@@ -70,6 +71,7 @@ struct sk_reserve {
 	unsigned short family;
 	unsigned short protocol;
 	unsigned int mss;
+	bool records;
 };
 
 /**
@@ -80,7 +82,8 @@ struct sk_reserve {
  * @frag: by kind of fragment queue: pages
  * @clones: heads with room for a clone, for what sockets send
  * @segments: single heads, for what is cut in segments, and ACKs
- * @copies: pages for what sockets copy to send it
+ * @copies: pages for what sockets copy to send it, or make of a record
+ * @records: objects for records of TLS
  * @control: packets, neighbour entries, and routes of each kind
  * @dst_caches: the kinds of routes
  */
@@ -92,6 +95,7 @@ struct sk_reserve_size {
 	unsigned long clones;
 	unsigned long segments;
 	unsigned long copies;
+	unsigned long records;
 	unsigned long control;
 	struct kmem_cache *dst_caches[SK_RESERVE_DST_CACHES];
 };

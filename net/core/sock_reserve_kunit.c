@@ -451,6 +451,28 @@ static void sk_reserve_test_sum_sockets(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, two.dst_caches[0], NULL);
 }
 
+/* A socket with TLS needs more to send, and a scale applies to it. */
+static void sk_reserve_test_sum_records(struct kunit *test)
+{
+	struct sk_reserve res[2] = { TEST_TCP(AF_INET), TEST_TCP(AF_INET) };
+	struct sk_reserve_size plain = sum_of(res, 1), one, two, scaled;
+
+	res[0].records = true;
+	one = sum_of(res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_tx_scale, 200), 0);
+	scaled = sum_of(res, 1);
+	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_tx_scale, 100), 0);
+	res[1].records = true;
+	two = sum_of(res, 2);
+	KUNIT_EXPECT_EQ(test, plain.records, 0UL);
+	KUNIT_EXPECT_GT(test, one.records, 0UL);
+	KUNIT_EXPECT_EQ(test, one.segments, plain.segments + one.records);
+	KUNIT_EXPECT_GE(test, one.copies,
+			plain.copies + DIV_ROUND_UP(SK_RESERVE_SNDBUF + 2 * SZ_16K, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, two.records, 2 * one.records);
+	KUNIT_EXPECT_EQ(test, scaled.records, 2 * one.records);
+}
+
 static void sk_reserve_test_sum_kinds(struct kunit *test)
 {
 	struct sk_reserve res[2] = { TEST_TCP(AF_INET), TEST_TCP(AF_INET6) };
@@ -1084,6 +1106,68 @@ static void sk_reserve_test_tx_share(struct kunit *test)
 		tcp_skb_tsorted_anchor_cleanup(skb);
 	kfree_skb(skb);
 	hog_free(t);
+}
+
+/* As if TLS were set up on the socket, whatever that would need */
+static void records_up(struct kunit *test, bool up)
+{
+	static const struct tcp_ulp_ops ops = { .name = "test" };
+	struct sk_reserve_test *t = test->priv;
+
+	WRITE_ONCE(inet_csk(t->sock->sk)->icsk_ulp_ops, up ? &ops : NULL);
+	KUNIT_EXPECT_EQ(test, sk_reserve_connect(t->sock->sk), 0);
+}
+
+/* What records of TLS are made of is charged, when there is no other memory. */
+static void sk_reserve_test_records(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN;
+	struct sk_reserve_test *t = test->priv;
+	struct mem_reserve *sockets = sk_reserve_node(SOCKETS);
+	void *object, *zeroed, *large, *foreign;
+	unsigned long limit;
+	struct sk_buff *skb;
+	int err;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	limit = sockets->pages.limit;
+	records_up(test, true);
+	KUNIT_EXPECT_GT(test, sockets->pages.limit, limit);
+	hog_all(t);
+	hog_objects(t, NULL, SK_RESERVE_RECORD_SIZE);
+	hog_objects(t, NULL, 2 * SK_RESERVE_RECORD_SIZE);
+
+	foreign = sk_reserve_kmalloc(3000, GFP_ATOMIC | __GFP_NOWARN);
+	object = sk_reserve_kmalloc(3000, gfp);
+	if (object)
+		memset(object, 0xff, 3000);
+	large = sk_reserve_kmalloc(2 * SK_RESERVE_RECORD_SIZE, gfp);
+	KUNIT_EXPECT_NULL(test, foreign);
+	KUNIT_EXPECT_NOT_NULL(test, object);
+	KUNIT_EXPECT_NULL(test, large);
+	KUNIT_EXPECT_GT(test, sockets->own.usage, 0UL);
+	kfree(object);
+	zeroed = sk_reserve_kmalloc(3000, gfp | __GFP_ZERO);
+	KUNIT_EXPECT_NOT_NULL(test, zeroed);
+	if (zeroed)
+		KUNIT_EXPECT_NULL(test, memchr_inv(zeroed, 0, 3000));
+	kfree(zeroed);
+	kfree(large);
+	kfree(foreign);
+	KUNIT_EXPECT_EQ(test, sockets->own.usage, 0UL);
+
+	skb = alloc_skb_with_frags(0, SZ_16K, PAGE_ALLOC_COSTLY_ORDER, &err, gfp);
+	KUNIT_EXPECT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_GE(test, sockets->pages.usage, (unsigned long)SZ_16K / PAGE_SIZE);
+	if (skb)
+		KUNIT_EXPECT_TRUE(test, skb_pfmemalloc(skb));
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	skb = alloc_skb_with_frags(0, SZ_16K, 0, &err, GFP_ATOMIC | __GFP_NOWARN);
+	KUNIT_EXPECT_NULL(test, skb);
+	kfree_skb(skb);
+	hog_free(t);
+	records_up(test, false);
 }
 
 /* A packet of a socket's, to be cut in three */
@@ -2199,6 +2283,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_retry),
 	KUNIT_CASE(sk_reserve_test_grow),
 	KUNIT_CASE(sk_reserve_test_sum_sockets),
+	KUNIT_CASE(sk_reserve_test_sum_records),
 	KUNIT_CASE(sk_reserve_test_sum_kinds),
 	KUNIT_CASE(sk_reserve_test_sum_scale),
 	KUNIT_CASE(sk_reserve_test_sum_parts),
@@ -2217,6 +2302,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_page_pool),
 	KUNIT_CASE(sk_reserve_test_tx),
 	KUNIT_CASE(sk_reserve_test_tx_share),
+	KUNIT_CASE(sk_reserve_test_records),
 	KUNIT_CASE(sk_reserve_test_segments),
 	KUNIT_CASE(sk_reserve_test_scope),
 	KUNIT_CASE(sk_reserve_test_common_limit),

@@ -26,6 +26,7 @@
 #include <linux/tcp.h>
 #include <net/dst.h>
 #include <net/hotdata.h>
+#include <net/inet_connection_sock.h>
 #include <net/sock.h>
 #include <net/sock_reserve.h>
 #include <net/tcp.h>
@@ -43,6 +44,10 @@
 #define SK_RESERVE_JUMBO	32
 /* What a socket has in flight beside its send queue: ACKs, probes */
 #define SK_RESERVE_ACKS		16
+/* Records of TLS at a time: one each that is filled, sent, arrives and is decrypted */
+#define SK_RESERVE_RECORDS	4
+/* Pages of one that is copied as it arrives, or in order to decrypt it */
+#define SK_RESERVE_RECORD_PAGES	(DIV_ROUND_UP(SZ_16K, PAGE_SIZE) + 1)
 /* Packets and entries of the control node: for all, and for each socket */
 #define SK_RESERVE_CONTROL_MIN	16
 /* A segment's payload when nothing is known */
@@ -248,8 +253,10 @@ void sk_reserve_describe(struct sk_reserve *res, struct sock *sk)
 	}
 	rcu_read_unlock();
 	res->mss = SK_RESERVE_MSS;
-	if (sk_is_tcp(sk))
-		res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
+	if (!sk_is_tcp(sk))
+		return;
+	res->mss = max_t(unsigned int, tcp_sk(sk)->mss_cache, res->mss);
+	res->records = inet_csk_has_ulp(sk);
 }
 
 static bool is_tcp(const struct sk_reserve *res)
@@ -315,6 +322,18 @@ static void sum_devs(struct sk_reserve_size *size)
 }
 
 /*
+ * All that is in the send queue was encrypted into other pages. Of what arrives
+ * one record is copied, and another one decrypted; each is a packet of its own.
+ */
+static void sum_records(struct sk_reserve_size *size)
+{
+	size->records += SK_RESERVE_RECORDS;
+	size->segments += SK_RESERVE_RECORDS;
+	size->copies += DIV_ROUND_UP(SK_RESERVE_SNDBUF, PAGE_SIZE) +
+			2 * SK_RESERVE_RECORD_PAGES;
+}
+
+/*
  * A clone for each packet that the send queue can hold, however small they are;
  * a head for each segment that one of its packets is cut into.
  */
@@ -329,6 +348,8 @@ static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *re
 			SK_RESERVE_ACKS / 2;
 	size->segments += DIV_ROUND_UP(SK_RESERVE_SNDBUF, res->mss) + SK_RESERVE_ACKS;
 	size->copies += DIV_ROUND_UP(SK_RESERVE_SNDBUF, PAGE_SIZE) + 1;
+	if (res->records)
+		sum_records(size);
 }
 
 static void sum_family(struct sk_reserve_size *size, const struct sk_reserve *res)
@@ -376,7 +397,8 @@ static void size_scale(struct sk_reserve_size *size)
 {
 	unsigned long *const rx[] = { &size->ring, &size->jumbo };
 	unsigned long *const tx[] = {
-		&size->clones, &size->segments, &size->copies, &size->control,
+		&size->clones, &size->segments, &size->copies, &size->records,
+		&size->control,
 	};
 
 	parts_scale(rx, ARRAY_SIZE(rx), READ_ONCE(sk_reserve_rx_scale));
@@ -452,7 +474,9 @@ static unsigned int sockets_parts(const struct sk_reserve_size *size,
 	parts[1] = (struct mem_reserve_part){ .cache = net_hotdata.skb_small_head_cache,
 					      .count = heads };
 	parts[2] = (struct mem_reserve_part){ .count = size->copies };
-	return 3;
+	parts[3] = (struct mem_reserve_part){ .size = SK_RESERVE_RECORD_SIZE,
+					      .count = size->records };
+	return 4;
 }
 
 static unsigned int control_parts(const struct sk_reserve_size *size,
@@ -522,6 +546,7 @@ static void size_max(struct sk_reserve_size *size,
 	size->clones = max(size->clones, than->clones);
 	size->segments = max(size->segments, than->segments);
 	size->copies = max(size->copies, than->copies);
+	size->records = max(size->records, than->records);
 	size->control = max(size->control, than->control);
 	for (i = 0; i < SK_RESERVE_DST_CACHES; i++)
 		sum_dst_cache(size, than->dst_caches[i]);

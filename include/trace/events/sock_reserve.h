@@ -22,6 +22,7 @@ TRACE_EVENT(sk_reserve_size,
 		__field(unsigned long, clones)
 		__field(unsigned long, segments)
 		__field(unsigned long, copies)
+		__field(unsigned long, records)
 		__field(unsigned long, control)
 		__field(int, err)
 	),
@@ -32,14 +33,15 @@ TRACE_EVENT(sk_reserve_size,
 		__entry->clones = size->clones;
 		__entry->segments = size->segments;
 		__entry->copies = size->copies;
+		__entry->records = size->records;
 		__entry->control = size->control;
 		__entry->err = err;
 	),
 
-	TP_printk("ring=%lu jumbo=%lu clones=%lu segments=%lu copies=%lu control=%lu err=%d",
+	TP_printk("ring=%lu jumbo=%lu clones=%lu segments=%lu copies=%lu records=%lu control=%lu err=%d",
 		  __entry->ring, __entry->jumbo, __entry->clones,
-		  __entry->segments, __entry->copies, __entry->control,
-		  __entry->err)
+		  __entry->segments, __entry->copies, __entry->records,
+		  __entry->control, __entry->err)
 );
 
 #endif /* _TRACE_SOCK_RESERVE_H */
