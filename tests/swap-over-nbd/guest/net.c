@@ -67,7 +67,10 @@ static int link_addr(int fd, const char *ifname, const char *addr)
 	return ioctl(fd, SIOCSIFNETMASK, &ifr);
 }
 
-/* Of the same link: 64 bits of it are the network's. Nobody else can have it. */
+/*
+ * Of the same link: 64 bits of it are the network's. Nobody else can have it, and
+ * while the kernel looks for somebody what is sent has another address.
+ */
 static int link_addr6(const char *ifname, const char *addr)
 {
 	struct in6_ifreq ifr = { .ifr6_prefixlen = 64, .ifr6_ifindex = if_nametoindex(ifname) };
@@ -75,7 +78,7 @@ static int link_addr6(const char *ifname, const char *addr)
 	char path[80];
 	int ret = -1;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/dad_transmits", ifname);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_dad", ifname);
 	put_file(path, "0");
 	if (fd >= 0 && inet_pton(AF_INET6, addr, &ifr.ifr6_addr) == 1)
 		ret = ioctl(fd, SIOCSIFADDR, &ifr);
