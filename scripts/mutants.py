@@ -391,6 +391,8 @@ MUTANTS = {
          "\t\t\t\t\t     SK_RESERVE_GFP);\n\treturn page", "\treturn page")]),
     "net-record-not-told": ("Filled", NET_SIZE, [
         ("\tres->records = inet_csk_has_ulp(sk);\n", "")]),
+    "net-record-not-refreshed": ("Filled", "net/ipv4/tcp_ulp.c", [
+        ("\tsk_reserve_refresh(sk);\n", "")]),
     "net-records-without-scale": ("Filled", NET_SIZE, [
         (" &size->records,\n", "\n")]),
     "net-tx-page-in-task-frag": ("Apart", NET, [

@@ -46,6 +46,7 @@ bool __sk_reserve_daemon_takes(struct sock *sk, struct sk_buff *skb,
 void sk_reserve_disconnect(struct sock *sk);
 void sk_reserve_drop(struct sock *sk);
 void sk_reserve_resize(void);
+void __sk_reserve_refresh(struct sock *sk);
 void sk_reserve_dev_changed(struct net_device *dev);
 
 struct page *sk_reserve_dev_pages(gfp_t gfp, unsigned int order);
@@ -172,6 +173,7 @@ static inline bool __sk_reserve_daemon_takes(struct sock *sk,
 static inline void sk_reserve_disconnect(struct sock *sk) { }
 static inline void sk_reserve_drop(struct sock *sk) { }
 static inline void sk_reserve_dev_changed(struct net_device *dev) { }
+static inline void __sk_reserve_refresh(struct sock *sk) { }
 
 static inline struct page *__sk_reserve_rx_page(gfp_t gfp)
 {
@@ -458,6 +460,13 @@ static inline gfp_t sk_reserve_tx_gfp(const struct sock *sk, gfp_t gfp)
 	    READ_ONCE(sk->sk_wmem_queued) > SK_RESERVE_SNDBUF)
 		return gfp & ~__GFP_MEMALLOC;
 	return gfp;
+}
+
+/* See __sk_reserve_refresh(). */
+static inline void sk_reserve_refresh(struct sock *sk)
+{
+	if (sk_reserve_active() && sock_flag(sk, SOCK_MEMALLOC))
+		__sk_reserve_refresh(sk);
 }
 
 /* See __sk_reserve_head(). */

@@ -885,16 +885,24 @@ static void sk_reserve_down(void)
 	sk_reserve_shrink(&nothing);
 }
 
+/* What stands on the list for the same socket, and is to be freed, if that is so */
+static struct sk_reserve *sk_reserve_list_replace(struct sk_reserve *res)
+{
+	struct sk_reserve *known = sk_reserve_find(res->sk);
+
+	if (known)
+		list_replace_rcu(&known->list, &res->list);
+	return known;
+}
+
 /* False if the socket was there already: then it has a route now, perhaps. */
 static bool sk_reserve_list_add(struct sk_reserve *res)
 {
 	struct sk_reserve *known;
 
 	spin_lock(&sk_reserve_lock);
-	known = sk_reserve_find(res->sk);
-	if (known) {
-		list_replace_rcu(&known->list, &res->list);
-	} else {
+	known = sk_reserve_list_replace(res);
+	if (!known) {
 		list_add_rcu(&res->list, &sk_reserves);
 		sk_reserve_set_net();
 	}
@@ -1033,6 +1041,32 @@ void sk_reserve_join(struct sock *sk)
 		sk_reserve_resize_later(sk_reserve_active() ? SK_RESERVE_LINGER : 0);
 }
 EXPORT_SYMBOL_GPL(sk_reserve_join);
+
+/**
+ * __sk_reserve_refresh - a socket has become one that needs more
+ * @sk: the socket
+ *
+ * With TLS, which NVMe/TCP sets up when the connection has its share. The rest
+ * follows in a moment; what it lacks is said in the log.
+ *
+ * Context: Process, with the socket locked. Sleeps, and does not write to swap.
+ */
+void __sk_reserve_refresh(struct sock *sk)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct sk_reserve *res = sk_reserve_new(sk), *known;
+
+	memalloc_noio_restore(noio);
+	if (IS_ERR_OR_NULL(res))
+		return;		/* it counts as before */
+	spin_lock(&sk_reserve_lock);
+	known = sk_reserve_list_replace(res);
+	spin_unlock(&sk_reserve_lock);
+	/* One that has no share gets none by this. */
+	kfree_rcu(known ?: res, rcu);
+	if (known)
+		sk_reserve_resize();
+}
 
 /* A connection that broke has a while to come back, whatever else is to be done. */
 static bool sk_reserve_lingers(void)
