@@ -1149,13 +1149,12 @@ static void sk_reserve_test_records(struct kunit *test)
 	KUNIT_EXPECT_GT(test, sockets->pages.limit, limit);
 	hog_all(t);
 	hog_objects(t, NULL, SK_RESERVE_RECORD_SIZE);
-	hog_objects(t, NULL, 2 * SK_RESERVE_RECORD_SIZE);
 
 	foreign = sk_reserve_kmalloc(3000, GFP_ATOMIC | __GFP_NOWARN);
 	object = sk_reserve_kmalloc(3000, gfp);
 	if (object)
 		memset(object, 0xff, 3000);
-	large = sk_reserve_kmalloc(2 * SK_RESERVE_RECORD_SIZE, gfp);
+	large = sk_reserve_kmalloc(2 * KMALLOC_MAX_CACHE_SIZE, gfp);
 	KUNIT_EXPECT_NULL(test, foreign);
 	KUNIT_EXPECT_NOT_NULL(test, object);
 	KUNIT_EXPECT_NULL(test, large);
