@@ -465,7 +465,7 @@ static inline gfp_t sk_reserve_tx_gfp(const struct sock *sk, gfp_t gfp)
 /* See __sk_reserve_refresh(). */
 static inline void sk_reserve_refresh(struct sock *sk)
 {
-	if (sk_reserve_active() && sock_flag(sk, SOCK_MEMALLOC))
+	if (sock_flag(sk, SOCK_MEMALLOC))
 		__sk_reserve_refresh(sk);
 }
 
@@ -519,7 +519,8 @@ static inline bool sk_reserve_tx_refill(const struct sock *sk,
  * Ordinary memory comes first; a %SOCK_MEMALLOC socket has a page of the reserve
  * next, and one from below the watermarks in the end. Freeing it uncharges it.
  *
- * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC.
+ * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC or there
+ * is no reserve.
  * Return: the page, or %NULL.
  */
 static inline struct page *sk_reserve_alloc_page(gfp_t gfp)
@@ -536,7 +537,8 @@ static inline struct page *sk_reserve_alloc_page(gfp_t gfp)
  *
  * Free it with kfree().
  *
- * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC.
+ * Context: Any but NMI; reclaims as @gfp says if it lacks %__GFP_MEMALLOC or there
+ * is no reserve.
  * Return: the object, or %NULL.
  */
 static inline void *sk_reserve_kmalloc(size_t size, gfp_t gfp)

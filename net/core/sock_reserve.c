@@ -322,7 +322,7 @@ struct page *__sk_reserve_alloc_page(gfp_t gfp)
 	if (!page)
 		page = mem_reserve_draw_page(sk_reserve_node(SOCKETS),
 					     SK_RESERVE_GFP);
-	return page ?: alloc_page(gfp);
+	return page ?: alloc_page((gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN);
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_alloc_page);
 
@@ -335,7 +335,7 @@ void *__sk_reserve_kmalloc(size_t size, gfp_t gfp)
 		object = kmalloc_reserve(sk_reserve_node(SOCKETS),
 					 SK_RESERVE_RECORD_SIZE,
 					 SK_RESERVE_GFP | (gfp & __GFP_ZERO));
-	return object ?: kmalloc(size, gfp);
+	return object ?: kmalloc(size, (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN);
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_kmalloc);
 
@@ -934,6 +934,7 @@ static int sk_reserve_up(void)
 /* Takes @res over. A socket that was counted before is so if this fails, too. */
 static int sk_reserve_add(struct sk_reserve *res)
 {
+	const struct sock *sk = res->sk;
 	bool added = sk_reserve_list_add(res);
 	int err = sk_reserve_up();
 
@@ -945,10 +946,14 @@ static int sk_reserve_add(struct sk_reserve *res)
 	if (!err || !added)
 		return err;
 
+	/* Another may stand in its place by now, see __sk_reserve_refresh(). */
 	spin_lock(&sk_reserve_lock);
-	sk_reserve_list_del(res);
+	res = sk_reserve_find(sk);
+	if (res)
+		sk_reserve_list_del(res);
 	spin_unlock(&sk_reserve_lock);
-	kfree_rcu(res, rcu);
+	if (res)
+		kfree_rcu(res, rcu);
 	/* What the last one left lingers. */
 	if (list_empty(&sk_reserves) && !sk_reserve_active() &&
 	    sk_reserve_node(NETWORK)->parent)
@@ -1223,6 +1228,6 @@ void sk_reserve_drop(struct sock *sk)
 		tcp_sack_reset(&tp->rx_opt);
 }
 
-#ifdef CONFIG_MEM_RESERVE_KUNIT_TEST
+#if defined(CONFIG_MEM_RESERVE_KUNIT_TEST) && defined(CONFIG_INET)
 #include "sock_reserve_kunit.c"
 #endif
