@@ -13,9 +13,10 @@ K ?= reserve
 SEED ?= 1
 SEEDS ?= 1
 # What 'make matrix', 'make oom' and 'make transports' run: names of cells, with * and ?,
-# and for how long.
+# for how long, and whether the results are added to the records of the repository.
 CELLS ?=
 MINUTES ?=
+RECORD ?=
 # Which ways to swap of the admin guide 'make guide' goes; all of them by default.
 WAYS ?=
 # The scenarios that 'make check' boots.
@@ -33,7 +34,7 @@ KERNEL_reserve := --kernel reserve=$(BUILD)/kernels/reserve
 KERNELS_full := --kernel unmodified=$(BUILD)/kernels/unmodified-full \
 	--kernel reserve=$(BUILD)/kernels/reserve-full
 TABLE_ARGS = --seeds $(SEEDS) $(if $(CELLS),--cell $(foreach c,$(CELLS),'$(c)')) \
-	$(if $(MINUTES),--minutes $(MINUTES))
+	$(if $(MINUTES),--minutes $(MINUTES)) $(if $(RECORD),--record)
 
 .PHONY: help
 help:

@@ -21,6 +21,10 @@ from .runner import Settings, run as run_one
 from .scenario import VERDICTS, Kernel, Scenario, build, toml
 
 TABLE = RIG / "matrix.toml"
+# Of what was run elsewhere, a file for each image: builds of one source are the same bit by bit.
+RECORDS = RIG / "records"
+RECORDED = ("verdict", "reason", "recovery", "waits")
+RECORDS_HEAD = "# SPDX-License-Identifier: GPL-2.0\n# Of {}, see 'rig matrix --record'; a line of JSON each.\n"
 JUDGED = "CONFIG_MEM_RESERVE"   # other kernels are there for comparison
 # Not there when what is kept was run, and so no part of it.
 YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd",
@@ -116,6 +120,35 @@ def image_digest(image: Path) -> str:
     return digest_of(image.read_bytes())
 
 
+@dataclass(frozen=True)
+class Key:
+    """What a record is of; a line of its file begins with this."""
+    cell: str
+    digest: str
+    accel: str
+    seed: int
+
+
+@cache
+def records(folder: Path, image: Path) -> dict[Key, dict[str, Any]]:
+    """By what they are of; empty for an image that nothing is known about."""
+    path = folder / f"{image_digest(image)}.txt"
+    if not path.exists():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith("#"):
+            continue
+        try:
+            values = json.loads(line)
+            key = Key(*(values.pop(name) for name in ("cell", "digest", "accel", "seed")))
+            found[key] = {name: values[name] for name in RECORDED}
+        except (ValueError, KeyError, TypeError) as error:
+            raise RigError(f"{path.name}, line {number}: this is no record: remove it, "
+                           "and it is run again") from error
+    return found
+
+
 def kept_apart(chosen: list[Kernel], out: Path) -> list[Kernel]:
     """Copies, so that a build does not change a kernel under its runs."""
     labels = Counter(kernel.label for kernel in chosen)
@@ -164,6 +197,17 @@ class Item:
         except (OSError, ValueError, KeyError, TypeError):
             return None     # never run, or not to the end
 
+    def key(self, accel: str) -> Key:
+        return Key(self.cell.name, self.cell.digest(), accel, self.seed)
+
+    def recorded(self, settings: Settings) -> Outcome | None:
+        """Of a kernel that is judged nothing is believed that was not seen here."""
+        known = {} if self.judged else records(settings.records, self.kernel.image)
+        values = known.get(self.key(settings.accel))
+        if not values:
+            return None
+        return Outcome(self.cell.name, self.kernel.label, self.seed, [], **values)
+
     def run(self, settings: Settings) -> Outcome:
         if self.cell.absent:
             return self.skip(self.cell.absent)
@@ -194,6 +238,7 @@ class Matrix:
         self.items, self.settings = items, settings
         self.results: dict[Item, Outcome] = {}
         self.judged = {item.kernel.label: item.judged for item in items}
+        self.believed = 0       # results that are records
 
     def state(self, item: Item) -> str:
         """As KTAP would put it: a kernel that is not judged never fails."""
@@ -219,8 +264,12 @@ class Matrix:
         by_name = {item.name: item for item in self.items}
         for item in self.items:
             known = None if again else item.kept(self.settings.out)
+            record = None if again or known else item.recorded(self.settings)
             if known:
                 self.take(item, known, "kept")
+            elif record:
+                self.believed += 1
+                self.take(item, record, "recorded")
             else:
                 todo.append(partial(self._one, item, end))
 
@@ -286,6 +335,20 @@ class Matrix:
         return report.closing(self.count("pass"), self.count("fail"), self.count("skip"))
 
 
+def record(results: dict[Item, Outcome], folder: Path, accel: str) -> None:
+    """Adds what has been run to the records, which are for git to keep."""
+    files: dict[Kernel, dict[Key, dict[str, Any]]] = {}
+    for item, result in results.items():
+        if not result.skipped:
+            known = files.setdefault(item.kernel, dict(records(folder, item.kernel.image)))
+            known[item.key(accel)] = {name: getattr(result, name) for name in RECORDED}
+    folder.mkdir(exist_ok=True)
+    for kernel, known in files.items():
+        lines = sorted(json.dumps({**asdict(key), **values}) for key, values in known.items())
+        (folder / f"{image_digest(kernel.image)}.txt").write_text(
+            RECORDS_HEAD.format(kernel.label) + "".join(f"{line}\n" for line in lines))
+
+
 def anonymous(wait: str) -> str:
     """Without the tasks that happened to be there: 'kswapd0/35: a <- b' is 'a <- b'."""
     return re.sub(r"held by ([a-z]+)\S*/\d+ ", r"held by a \1 ", wait.partition(": ")[2])
@@ -312,10 +375,12 @@ def recovery(results: list[Outcome]) -> str:
 
 
 def run(items: list[Item], settings: Settings, accel: str, minutes: float | None,
-        again: bool) -> int:
+        again: bool, keep: bool) -> int:
     report.header(len(items))
     report.note(accel)
     matrix = Matrix(items, settings)
     matrix.run(minutes, again)
     report.save_matrix(matrix, settings.out, accel)
+    if keep:
+        record(matrix.results, settings.records, settings.accel)
     return 0 if matrix.count("pass") and not matrix.count("fail") else 1

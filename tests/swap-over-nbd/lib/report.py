@@ -128,6 +128,8 @@ def _waits(matrix: "Matrix") -> list[str]:
 
 def _told(matrix: "Matrix") -> str:
     counted = f"{matrix.count('told')} runs of kernels without a reserve are for information only"
+    if matrix.believed:
+        counted += f" ({matrix.believed} of them records of earlier runs of the same image)"
     return counted + "; recovery is the ratio of pages swapped in the best five seconds that " \
         "begin within five after the flood to those of the five before it, the median of the " \
         "seeds (and the worst)"

@@ -56,6 +56,7 @@ class Settings:
     append: str = ""
     port: int = 0
     server_kernel: Path | None = None
+    records: Path = Path()      # of runs elsewhere, see matrix.py
     by_kernel: bool = False     # the folder above says which kernel it is
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import matrix, report
+from . import accel, matrix, report
 from .outcome import Outcome
 from .paths import MODULES, RIG, SELFTESTS
 from .scenario import Kernel
@@ -38,6 +38,7 @@ class Case:
     verb: str = "run"
     kept: list[tuple[str, int, str]] = field(default_factory=list)  # (cell, seed, verdict)
     beside: str = ""                # the verdict of another kernel, which has no reserve
+    recorded: bool = False          # that is a record, and not in the folder of results
 
 
 def _names_waits(result: dict) -> str:
@@ -81,6 +82,9 @@ def _matrix_cases() -> list[Case]:
                 kept=[("one", 1, "ok"), ("one", 2, "hang"), ("two", 1, "oom")]),
         _matrix("told", "# 1 passed, 0 failed", "--minutes", "0", "--seeds", "1", "--cell", "one",
                 kept=[("one", 1, "ok")], beside="hang", status=0, verdict="ok", check=_kinds),
+        _matrix("record", "(1 of them records of earlier runs of the same image)", "--minutes", "0",
+                "--seeds", "1", "--cell", "one", kept=[("one", 1, "ok")], beside="hang",
+                recorded=True, status=0, verdict="ok", check=_kinds),
         # One is run, and the other is not run again.
         _matrix("resume", "# 2 passed, 0 failed", "--seeds", "2", "--cell", "one", status=0,
                 kept=[("one", 1, "ok")], verdict="ok"),
@@ -92,7 +96,7 @@ def _fill(case: Case, kernel: Kernel, out: Path) -> list[str]:
     if not case.kept:
         return []
     cells = {cell.name: cell for cell in matrix.Table(Path(case.args[1])).cells}
-    chosen, args = [kernel], []
+    chosen, args, records = [kernel], [], out / "records"
     if case.beside:
         place = out / "kernel"
         place.mkdir()
@@ -100,12 +104,15 @@ def _fill(case: Case, kernel: Kernel, out: Path) -> list[str]:
         (place / "config").write_text("".join(
             f"{option}=y\n" for option in sorted(kernel.options() - {matrix.JUDGED})))
         chosen.append(Kernel("beside", place))
-        args = ["--kernel", f"beside={place}"]
+        args = ["--kernel", f"beside={place}", "--records", str(records)]
     for name, seed, verdict in case.kept:
         for one in chosen:
             item = matrix.Item(cells[name], one, seed)
             result = Outcome(name, one.label, seed, [])
             result.set(verdict if one is kernel else case.beside, "made up")
+            if case.recorded and one is not kernel:
+                matrix.record({item: result}, records, accel.probe(kernel.image)[0])
+                continue
             item.folder(out).mkdir(parents=True)
             result.save(item.folder(out))
             item.sign(out)
