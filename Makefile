@@ -75,6 +75,8 @@ help:
 	@echo '                         larger, and minutes)'
 	@echo '  make series            the series as mails, with a cover letter, in build/series'
 	@echo '  make series-build      build and boot each prefix of it (FROM=1 TO=64; hours)'
+	@echo '  make newest            which patches apply to the newest kernel source of Debian,'
+	@echo '                         and the hunks of those that do not'
 	@echo '  make verify            KUnit in 21 configurations: architectures, compilers,'
 	@echo '                         sanitizers (NAMES="rt kasan"; hours)'
 	@echo '  make unused            what the series changes in object code without the option'
@@ -131,7 +133,10 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: verify unused sweep coverage fuzz
+.PHONY: newest verify unused sweep coverage fuzz
+newest:
+	@scripts/newest.sh
+
 coverage:
 	@scripts/coverage.sh
 

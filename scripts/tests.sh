@@ -840,6 +840,20 @@ test_reserve_top_is_documented() {
 	[[ ! -s out ]] || fail "the man page is not clean"
 }
 
+test_newest() {
+	refused "there is no tarball none" "$scripts/newest.sh" none
+	sed -i 's/^20$/a score/' linux/mm/slub.c
+	tar -cf new.tar linux
+	good "$scripts/newest.sh" new.tar
+	grep -qF "does not apply: slub.patch: mm/slub.c hunk 1" out || fail "the hunk is not named"
+	grep -qF "Linux 6.12.99: 1 of 2 patches apply" out || fail "no sum"
+	mv linux other
+	mkdir linux
+	say text >linux/file
+	tar -cf odd.tar linux
+	refused "odd.tar has none of the files: is it a kernel?" "$scripts/newest.sh" odd.tar
+}
+
 # -- run them -------------------------------------------------------------------
 
 mapfile -t names < <(declare -F | sed -n 's/^declare -f test_//p')
