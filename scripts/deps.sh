@@ -62,6 +62,7 @@ table() {
 	rst2pseudoxml		python3-docutils	style
 	sphinx-build		python3-sphinx		style
 	sparse			sparse			style
+	spatch			coccinelle		style
 	spin			spin			style
 	END
 	# The kernel's own source, unless another is named.

@@ -4,6 +4,7 @@
 # What can be said about our files without running them:
 #
 #	style.sh [CHECK...]	spdx shell python rst checkpatch kernel-doc compile
+#				headers coccinelle
 #
 # One thing that is checked counts one.  The closing line is the sum.
 set -euo pipefail
@@ -140,23 +141,14 @@ check_rst() {
 	done < <(all_files | grep '^Documentation/.*\.rst$')
 }
 
-# W=1 and sparse, in a build directory of its own, so that the kernel's
-# objects keep their flags.
-check_compile() {
-	local obj=$BUILD/obj-lint log=$BUILD/logs/lint.log f o status text
-	local -a kmake sources=()
-	need sparse
-	while read -r f; do
-		[[ $f == *.c && $f != tools/* && $f != samples/* ]] || continue
-		# One that is included by another is compiled with that, which may
-		# be a file of the kernel's.
-		own_c | grep -v -xF -- "$f" | xargs grep -qE "^#include \"(.*/)?$(basename "$f")\"" && continue
-		o=$(awk -v want="+#include \"$(basename "$f")\"" \
-			'/^\+\+\+ b\// { file = substr($2, 3) } $0 == want { print file }' "$PATCHES"/*.patch)
-		sources+=("${o:-$f}")
-	done < <(own_c)
-	((${#sources[@]})) || return 0
+kmake=() lint_failed=0
 
+# lint_tree WHAT: a build directory of its own, so that the kernel's objects keep
+# their flags; make for it in kmake[], also the next time
+lint_tree() {
+	local obj=$BUILD/obj-lint log=$BUILD/logs/lint.log
+	((${#kmake[@]} == 0)) || return "$lint_failed"
+	need sparse
 	"$scripts/kernel.sh" --config reserve
 	lock lint
 	mkdir -p "$obj" "$BUILD/logs"
@@ -168,10 +160,29 @@ check_compile() {
 		kmake+=("CC=ccache gcc" "HOSTCC=ccache gcc")
 	fi
 	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-	if ! "${kmake[@]}" olddefconfig prepare >"$log" 2>&1 </dev/null; then
-		verdict compile "make prepare" 1 "$(tail -n 10 "$log")"
-		return
-	fi
+	"${kmake[@]}" olddefconfig prepare modules_prepare >"$log" 2>&1 </dev/null || {
+		lint_failed=1
+		verdict "$1" "make prepare" 1 "$(tail -n 10 "$log")"
+	}
+	return "$lint_failed"
+}
+
+# W=1 and sparse
+check_compile() {
+	local obj=$BUILD/obj-lint log=$BUILD/logs/lint.log f o status text
+	local -a sources=()
+	while read -r f; do
+		[[ $f == *.c && $f != tools/* && $f != samples/* ]] || continue
+		# One that is included by another is compiled with that, which may
+		# be a file of the kernel's.
+		own_c | grep -v -xF -- "$f" | xargs grep -qE "^#include \"(.*/)?$(basename "$f")\"" && continue
+		o=$(awk -v want="+#include \"$(basename "$f")\"" \
+			'/^\+\+\+ b\// { file = substr($2, 3) } $0 == want { print file }' "$PATCHES"/*.patch)
+		sources+=("${o:-$f}")
+	done < <(own_c)
+	((${#sources[@]})) || return 0
+
+	lint_tree compile || return 0
 	for f in "${sources[@]}"; do
 		o=${f%.c}.o
 		rm -f "$obj/$o"
@@ -191,16 +202,62 @@ check_compile() {
 	done
 }
 
-checks=(spdx shell python rst checkpatch kernel-doc compile)
+# Each header of ours is all that a file needs to include, but for one that is a part of
+# slub.c.
+check_headers() {
+	local f n=0 status text
+	lint_tree headers || return 0
+	tmpdir headers
+	: >"$TMP/Makefile"
+	while read -r f; do
+		n=$((n + 1)) status=0
+		say "#include \"$R/$f\"" >"$TMP/header$n.c"
+		text=$("${kmake[@]}" "M=$TMP" W=1 C=2 "header$n.o" 2>&1 </dev/null) || status=$?
+		((status)) || text=$(grep -E '(warning|error):' <<<"$text") || true
+		[[ -z $text ]] || status=1
+		verdict headers "$f" "$status" "$(tail -n 20 <<<"$text")"
+	done < <(own_c | grep '\.h$' | grep -vE '^(tools/|mm/reserve_slub)')
+}
+
+# What the kernel's own semantic patches have to say, less those for which coccinelle
+# wants a compiler of OCaml.
+check_coccinelle() {
+	local f text status
+	local -a ours
+	need spatch
+	mapfile -t ours < <(own_c)
+	tmpdir coccinelle
+	(cd "$R" && grep -rL --include='*.cocci' ocaml scripts/coccinelle |
+		xargs grep -l 'virtual report' | sort) >"$TMP/todo"
+	# shellcheck disable=SC2016
+	(cd "$R" && xargs -P "$(nproc)" -I {} sh -c '
+		out=$0/$(basename "$1").$(basename "$(dirname "$1")") rule=$1
+		shift
+		spatch --very-quiet --no-show-diff -D report --no-includes -I include \
+			--cocci-file "$rule" "$@" >"$out" 2>&1 || echo "spatch failed" >>"$out"
+		' "$TMP" {} "${ours[@]}" <"$TMP/todo")
+	while read -r f; do
+		status=0
+		text=$(grep -v 'should .* be a metavariable?$' \
+			"$TMP/$(basename "$f").$(basename "$(dirname "$f")")") || true
+		[[ -z $text ]] || status=1
+		verdict coccinelle "$f" "$status" "$text"
+	done <"$TMP/todo"
+}
+
+checks=(spdx shell python rst checkpatch kernel-doc compile headers coccinelle)
 (($# == 0)) || checks=("$@")
 for c in "${checks[@]}"; do
 	case $c in
 	spdx | shell | python | rst) ;;
-	checkpatch | kernel-doc | compile)
+	checkpatch | kernel-doc)
 		"$scripts/tree.sh" unmodified
 		;;
+	compile | headers | coccinelle)
+		"$scripts/tree.sh" reserve
+		;;
 	*)
-		say "usage: scripts/style.sh [spdx|shell|python|rst|checkpatch|kernel-doc|compile]..." >&2
+		say "usage: scripts/style.sh [spdx|shell|python|rst|checkpatch|kernel-doc|compile|headers|coccinelle]..." >&2
 		exit 2
 		;;
 	esac
