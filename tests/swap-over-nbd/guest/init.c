@@ -330,18 +330,21 @@ static void slabs_shrink(void)
 	globfree(&found);
 }
 
-/* Free pages, counting what the root file system holds as free. */
+/*
+ * Free pages, counting what the root file system and processes hold as free, and what
+ * lingers in the reserve: that is a node's, and nodes are looked at by themselves.
+ */
 static unsigned long pages_free(void)
 {
 	struct statfs fs;
-	unsigned long held = 0;
+	unsigned long held = vmstat_get("nr_free_reserve");
 
 	if (!statfs("/", &fs))
-		held = (fs.f_blocks - fs.f_bfree) * fs.f_bsize / RIG_PAGE;
+		held += (fs.f_blocks - fs.f_bfree) * fs.f_bsize / RIG_PAGE;
 	put_file("/proc/sys/vm/drop_caches", "3");
 	slabs_shrink();
 	put_file("/proc/sys/vm/compact_memory", "1");
-	return meminfo_get("MemFree") * 1024 / RIG_PAGE + held;
+	return (meminfo_get("MemFree") + meminfo_get("AnonPages")) * 1024 / RIG_PAGE + held;
 }
 
 static unsigned long pages_settle(unsigned long before)
