@@ -2812,13 +2812,68 @@ void mem_reserve_cache_gone(struct kmem_cache *s)
 		schedule_work(&mem_reserve_trim_work);
 }
 
+/**
+ * mem_reserve_knob_refused - say why a sysctl of the reserve keeps its value
+ * @err: what its handler returned for a write
+ * @knob: its name
+ * @value: which it keeps
+ * @min: the least it takes
+ * @max: the most it takes
+ *
+ * Context: Process.
+ * Return: @err.
+ */
+int mem_reserve_knob_refused(int err, const char *knob, unsigned long value,
+			     unsigned long min, unsigned long max)
+{
+	if (err == -EINVAL || err == -ERANGE)
+		pr_warn_ratelimited("%s stays %lu: it takes a number from %lu to %lu\n",
+				    knob, value, min, max);
+	return err;
+}
+
+/* A limit below what is set aside would be none: that has to go first. */
+static int max_percent_set(unsigned int value)
+{
+	unsigned long max = mult_frac(totalram_pages(), value, 100);
+
+	guard(mutex)(&mem_reserve_mutex);
+
+	if (value < mem_reserve_max_percent &&
+	    mem_reserve_nr_blocks * pageblock_nr_pages > max) {
+		pr_warn("vm.reserve.max_percent stays %u: with %u no more than %lu KB may be set aside, and %lu KB are; lower a demand first\n",
+			mem_reserve_max_percent, value, K(max),
+			blocks_to_kb(mem_reserve_nr_blocks));
+		return -EBUSY;
+	}
+	WRITE_ONCE(mem_reserve_max_percent, value);
+	return 0;
+}
+
+static int max_percent_handler(const struct ctl_table *table, int write,
+			       void *buffer, size_t *lenp, loff_t *ppos)
+{
+	unsigned int value = READ_ONCE(mem_reserve_max_percent);
+	struct ctl_table copy = *table;
+	int err;
+
+	copy.data = &value;
+	err = proc_douintvec_minmax(&copy, write, buffer, lenp, ppos);
+	if (!write)
+		return err;
+	if (err)
+		return mem_reserve_knob_refused(err, "vm.reserve.max_percent",
+						mem_reserve_max_percent, 1, 100);
+	return max_percent_set(value);
+}
+
 static struct ctl_table mem_reserve_sysctls[] = {
 	{
 		.procname	= "max_percent",
 		.data		= &mem_reserve_max_percent,
 		.maxlen		= sizeof(mem_reserve_max_percent),
 		.mode		= 0644,
-		.proc_handler	= proc_douintvec_minmax,
+		.proc_handler	= max_percent_handler,
 		.extra1		= SYSCTL_ONE,
 		.extra2		= SYSCTL_ONE_HUNDRED,
 	},

@@ -135,8 +135,15 @@ static int daemon_kbytes_handler(const struct ctl_table *table, int write,
 	value = mem_reserve_daemon_kbytes;
 	copy.data = &value;
 	err = proc_doulongvec_minmax(&copy, write, buffer, lenp, ppos);
-	if (err || !write || value == mem_reserve_daemon_kbytes)
+	if (!write)
 		return err;
+	if (err)
+		return mem_reserve_knob_refused(err, "vm.reserve.daemon_kbytes",
+						mem_reserve_daemon_kbytes,
+						*(unsigned long *)table->extra1,
+						*(unsigned long *)table->extra2);
+	if (value == mem_reserve_daemon_kbytes)
+		return 0;
 	err = daemons_set(DIV_ROUND_UP(value, PAGE_SIZE / 1024));
 	if (err)
 		pr_warn("vm.reserve.daemon_kbytes stays %lu: %lu cannot be had (%pe)\n",

@@ -84,7 +84,8 @@ def explained(path: Path) -> Reasons:
     reasons = {}
     for line in path.read_text().splitlines():
         if line and not line.startswith("#"):
-            file, name, text, why = line.split("\t")
+            file, name, rest = line.split("\t", 2)
+            text, why = rest.rsplit("\t", 1)
             reasons[file, name, text] = why
     return reasons
 

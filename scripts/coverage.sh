@@ -56,11 +56,13 @@ if [[ ${1:-} != --report ]]; then
 	modules=$BUILD/modules/coverage
 	: >"$log"
 	# KUnit runs at boot, on one CPU: its tests take all memory.
-	booted kunit run sweep --seed 1
-	booted kunit-numa module --cpus 1 --mem 512 --append numa=fake=2 "$modules/rig_selftest.ko"
+	booted kunit module --cpus 1 --mem 1024 --timeout 1500 "$modules/rig_selftest.ko"
+	booted kunit-numa module --cpus 1 --mem 512 --timeout 1500 --append numa=fake=2 \
+		"$modules/rig_selftest.ko"
 	guest faults "$ROOT/scripts/reserve-faults.sh" --ops 100000 coverage
-	for scenario in fuzz smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
-		booted "$scenario" run "$scenario" --seed 1 --append kunit.enable=0
+	for scenario in sweep fuzz smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
+		# The kernel itself needs more than the ordinary one.
+		booted "$scenario" run "$scenario" --seed 1 --mem-more 64 --append kunit.enable=0
 	done
 fi
 

@@ -98,7 +98,7 @@ cd "$R"
 status=0
 timeout --kill-after=10 "${KUNIT_LIMIT:-900}" \
 	python3 tools/testing/kunit/kunit.py run --arch="$arch" --build_dir="$build" \
-	"${configs[@]}" "${options[@]}" --jobs="${KERNEL_JOBS:-$(nproc)}" --timeout=300 \
+	"${configs[@]}" "${options[@]}" --jobs="${KERNEL_JOBS:-$(nproc)}" --timeout="$((${KUNIT_LIMIT:-900} / 3))" \
 	--raw_output="${KUNIT_RAW:-kunit}" "$@" </dev/null 2>&1 | tee "$log" || status=$?
 # A kernel that is stuck outlives kunit.py, and whatever signal ends that.
 pkill -KILL -f "^$build/linux |^[^ ]*qemu-system-[^ ]* .*$build/arch/" || true

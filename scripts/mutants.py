@@ -488,10 +488,15 @@ MUTANTS = {
          "parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_rx_scale));")]),
     "net-scale-lowered-and-refused": ("Progress", NET, [
         ("\tif (value > old)\n\t\terr = sk_reserve_up();", "\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
+    "net-knob-shown-before-it-holds": ("Exact", NET, [
+        ("return knob == sk_reserve_tried ? sk_reserve_in_force : *knob;", "return *knob;")]),
+    "max-percent-below-what-is-there": ("Strict", RESERVE, [
+        ("\tif (value < mem_reserve_max_percent &&", "\tif (0 &&")]),
     "net-scale-not-of-all": ("Filled", NET_SIZE, [
         ("\t\t&size->control,\n", "")]),
     "net-scale-refused-and-kept": ("Filled", NET, [
-        ("\t\tWRITE_ONCE(*knob, old);", "\t\t(void)old;")]),
+        ("sk_reserve_knob_set(knob, err ? old : value, NULL);",
+         "sk_reserve_knob_set(knob, value, NULL);")]),
     "net-ring-of-one-queue": ("Filled", NET_SIZE, [
         ("dev_ring(dev) * dev->real_num_rx_queues", "dev_ring(dev)")]),
     "net-ring-without-bound": ("Exact", NET_SIZE, [

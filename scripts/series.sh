@@ -122,7 +122,7 @@ compile() {
 	local status=0
 	{
 		"${kmake[@]}" KCONFIG_ALLCONFIG="$TMP/fragment" allnoconfig &&
-			"${kmake[@]}" olddefconfig && "${kmake[@]}" "-j$(nproc)" W=1 bzImage
+			"${kmake[@]}" olddefconfig && "${kmake[@]}" "-j$(nproc)" W=1 bzImage modules
 	} >"$1" 2>&1 </dev/null || status=$?
 	# Without line numbers, which a patch moves
 	sed -nE 's/^([^ ]+):[0-9]+(:[0-9]+)?: warning: /\1: /p; /^[^ ]+: warning: objtool/p; /^WARNING: modpost/p' \

@@ -144,6 +144,8 @@ void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp);
 void kfree_reserve(const void *object);
 
 bool mem_reserve_reclaiming(void);
+int mem_reserve_knob_refused(int err, const char *knob, unsigned long value,
+			     unsigned long min, unsigned long max);
 
 /* What storage daemons draw on: see mm/reserve_daemon.c */
 DECLARE_STATIC_KEY_FALSE(mem_reserve_daemon_key);

@@ -292,6 +292,41 @@ static void reserve_test_no_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem_reserve_nr_blocks, 1UL);
 }
 
+/* Writes to vm.reserve.max_percent as an administrator does. */
+static int max_percent_write(const char *value)
+{
+	size_t len = strlen(value);
+	char buffer[16];
+	loff_t pos = 0;
+
+	strscpy(buffer, value);
+	return max_percent_handler(&mem_reserve_sysctls[0], 1, buffer, &len, &pos);
+}
+
+/* A value is in its range, and not below what is set aside, or the old one stays. */
+static void reserve_test_max_percent_sysctl(struct kunit *test)
+{
+	const unsigned long room = mult_frac(totalram_pages(), 2, 100);
+	const unsigned int old = mem_reserve_max_percent;
+	struct reserve_test *t = test->priv;
+
+	KUNIT_EXPECT_NE(test, max_percent_write("0"), 0);
+	KUNIT_EXPECT_NE(test, max_percent_write("101"), 0);
+	KUNIT_EXPECT_NE(test, max_percent_write("some"), 0);
+	KUNIT_EXPECT_EQ(test, mem_reserve_max_percent, old);
+	KUNIT_EXPECT_EQ(test, max_percent_write("1"), 0);
+	KUNIT_EXPECT_EQ(test, max_percent_write("50"), 0);
+
+	connect_top(test);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, room), 0);
+	KUNIT_EXPECT_EQ(test, max_percent_write("1"), -EBUSY);
+	KUNIT_EXPECT_EQ(test, mem_reserve_max_percent, 50U);
+	KUNIT_EXPECT_EQ(test, max_percent_write("100"), 0);
+	KUNIT_EXPECT_EQ(test, mem_reserve_max_percent, 100U);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pages_set(&t->a, LEAF_PAGES), 0);
+	mem_reserve_max_percent = old;
+}
+
 /* Not more than the administrator allows, and what is there stays. */
 static void reserve_test_max_percent(struct kunit *test)
 {
@@ -1017,6 +1052,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_free_pages),
 	KUNIT_CASE_SLOW(reserve_test_no_memory),
 	KUNIT_CASE(reserve_test_max_percent),
+	KUNIT_CASE(reserve_test_max_percent_sysctl),
 	KUNIT_CASE(reserve_test_vmstat),
 	KUNIT_CASE(reserve_test_swapout),
 	KUNIT_CASE(reserve_test_swap_room),

@@ -1130,6 +1130,35 @@ void sk_reserve_resize(void)
 	mod_delayed_work(system_unbound_wq, &sk_reserve_resize_work, 0);
 }
 
+/* What is being tried, and what is in force meanwhile; under sk_reserve_lock */
+static const unsigned int *sk_reserve_tried;
+static unsigned int sk_reserve_in_force;
+
+/**
+ * sk_reserve_knob - what is in force of what the demands are computed with
+ * @knob: one of the variables behind the sysctls
+ *
+ * Context: Process.
+ * Return: its value, or the old one while the memory for another is asked for.
+ */
+unsigned int sk_reserve_knob(const unsigned int *knob)
+{
+	guard(spinlock)(&sk_reserve_lock);
+
+	return knob == sk_reserve_tried ? sk_reserve_in_force : *knob;
+}
+
+/* @tried is @knob as long as the value may still be taken back. */
+static void sk_reserve_knob_set(unsigned int *knob, unsigned int value,
+				const unsigned int *tried)
+{
+	guard(spinlock)(&sk_reserve_lock);
+
+	sk_reserve_in_force = *knob;
+	sk_reserve_tried = tried;
+	WRITE_ONCE(*knob, value);
+}
+
 /**
  * sk_reserve_tune - change what the demands are computed with
  * @knob: one of the variables behind the sysctls
@@ -1149,15 +1178,14 @@ int sk_reserve_tune(unsigned int *knob, unsigned int value)
 	guard(mutex)(&sk_reserve_mutex);
 
 	old = *knob;
-	WRITE_ONCE(*knob, value);
-	if (!sk_reserve_node(NETWORK)->parent)
+	if (value == old)
 		return 0;
-	if (value > old)
+	sk_reserve_knob_set(knob, value, knob);
+	if (value > old && sk_reserve_node(NETWORK)->parent)
 		err = sk_reserve_up();
-	if (err) {
-		WRITE_ONCE(*knob, old);
+	sk_reserve_knob_set(knob, err ? old : value, NULL);
+	if (err || !sk_reserve_node(NETWORK)->parent)
 		return err;
-	}
 	sk_reserve_trim();
 	sk_reserve_resize();
 	return 0;

@@ -111,6 +111,7 @@ extern unsigned int sk_reserve_rx_scale;
 extern unsigned int sk_reserve_tx_scale;
 extern unsigned int sk_reserve_frag_kbytes;
 
+unsigned int sk_reserve_knob(const unsigned int *knob);
 int sk_reserve_tune(unsigned int *knob, unsigned int value);
 
 #endif /* _NET_CORE_SOCK_RESERVE_H */

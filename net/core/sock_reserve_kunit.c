@@ -2239,6 +2239,12 @@ static void sk_reserve_test_scale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, 2 * limit);
 	KUNIT_EXPECT_EQ(test, sk_reserve_tune(&sk_reserve_scale, 100), 0);
 	KUNIT_EXPECT_EQ(test, ring->pages.limit, limit);
+	/* Nobody sees a value that may be taken back. */
+	sk_reserve_knob_set(&sk_reserve_scale, 200, &sk_reserve_scale);
+	KUNIT_EXPECT_EQ(test, sk_reserve_knob(&sk_reserve_scale), 100U);
+	KUNIT_EXPECT_EQ(test, sk_reserve_knob(&sk_reserve_rx_scale), 100U);
+	sk_reserve_knob_set(&sk_reserve_scale, 100, NULL);
+	KUNIT_EXPECT_EQ(test, sk_reserve_knob(&sk_reserve_scale), 100U);
 }
 
 /* With no bound for them no fragment waits, whatever its pages are. */

@@ -629,20 +629,25 @@ static int sk_reserve_sysctl_handler(const struct ctl_table *table, int write,
 				     void *buffer, size_t *lenp, loff_t *ppos)
 {
 	unsigned int *knob = table->data;
-	unsigned int value = READ_ONCE(*knob);
+	unsigned int value = sk_reserve_knob(knob);
 	struct ctl_table copy = *table;
+	char name[64];
 	int err;
 
 	copy.data = &value;
 	err = proc_dointvec_minmax(&copy, write, buffer, lenp, ppos);
-	if (err || !write)
+	if (!write)
 		return err;
-	if (value == READ_ONCE(*knob))
-		return 0;
+	if (err) {
+		scnprintf(name, sizeof(name), "net.core.%s", table->procname);
+		return mem_reserve_knob_refused(err, name, sk_reserve_knob(knob),
+						*(int *)table->extra1,
+						*(int *)table->extra2);
+	}
 	err = sk_reserve_tune(knob, value);
 	if (err)
 		pr_warn("net.core.%s stays %u: what %u takes cannot be set aside (%pe)\n",
-			table->procname, READ_ONCE(*knob), value, ERR_PTR(err));
+			table->procname, sk_reserve_knob(knob), value, ERR_PTR(err));
 	return err;
 }
 

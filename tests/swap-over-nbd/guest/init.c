@@ -160,6 +160,7 @@ static void option(const char *name, const char *value)
 		{ "sweep", &config.sweep },
 		{ "fuzz", &config.fuzz },
 		{ "connections", &config.connections },
+		{ "ktls", &config.ktls },
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -665,6 +666,8 @@ int main(int argc, char **argv)
 	/* As the program of stress.c that only has to run. */
 	if (argc == 2 && !strcmp(argv[1], "beat"))
 		return 0;
+	if (argc == 4 && !strcmp(argv[1], "ktls"))
+		ktls_relay(argv[2], argv[3]);
 	if (getpid() != 1) {
 		fprintf(stderr, "init: this is process 1 of a guest of the rig\n");
 		return 1;

@@ -180,7 +180,8 @@ static int nbd_open(int path, unsigned int index, struct export *export)
 	if (sock < 0)
 		return -1;
 	memcpy(want.name, EXPORT, sizeof(want.name));
-	if (!take(sock, &hello, sizeof(hello)) || hello.greeting != htobe64(NBD_GREETING) ||
+	if ((config.ktls && ktls_start(sock, false)) ||
+	    !take(sock, &hello, sizeof(hello)) || hello.greeting != htobe64(NBD_GREETING) ||
 	    send(sock, &want, sizeof(want), MSG_NOSIGNAL) != sizeof(want) ||
 	    !take(sock, export, sizeof(*export))) {
 		close(sock);

@@ -47,6 +47,7 @@ struct rig_config {
 	unsigned int sweep;	/* before the work: each allocation of each operation fails once */
 	unsigned int fuzz;	/* before the work: so many seconds of what user space can do */
 	unsigned int local;	/* the server is in this guest, and we are the NBD client */
+	unsigned int ktls;	/* these are by TLS in the kernel */
 	unsigned int connections;	/* by the rig's own NBD client; the ports of NVMe */
 	uint64_t seed;
 };
@@ -117,6 +118,10 @@ int nbd_connect(int fd, unsigned int index, unsigned int patience);
 void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
 void nbd_forget(void);
 int nbd_message(int fd, const unsigned char *bytes, unsigned int len, int sock);
+
+/* ktls.c */
+int ktls_start(int fd, bool server);
+void ktls_relay(const char *port, const char *target) __attribute__((noreturn));
 
 /* local.c */
 void local_start(void);

@@ -105,6 +105,8 @@ class Load:
         self.booted = self.done = False
         self.offset = 0
         self.begin = time.monotonic()
+        # One that counts what runs has tests that run when it boots.
+        self.boot_hard = guest.timeout if kernel.counts else BOOT_HARD
 
     def once(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -166,7 +168,7 @@ class Load:
                 text = self.trouble or "the kernel reset the machine"
             self.reason = text if self.booted else f"the kernel ended before its init: {text}"
         elif not self.booted and (now - machine.last_output > BOOT_STALL
-                                  or now - self.begin > BOOT_HARD):
+                                  or now - self.begin > self.boot_hard):
             self.reason = "no word from init, and the console has gone quiet"
         elif now - self.begin > self.guest.timeout:
             self._hang()

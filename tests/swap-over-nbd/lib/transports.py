@@ -147,6 +147,18 @@ class TunnelServer(NbdServer):
         self.shell("sh /rig/setup")
 
 
+class KtlsServer(NbdServer):
+    """nbd-server behind a relay, whose kernel has the other end of the guest's TLS."""
+
+    port = 10810
+    behind = 10809
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.shell(f"sed -i s/{self.port}/{self.behind}/ /run/nbd.conf; "
+                   f"/init ktls {self.port} {self.behind} >/dev/null 2>&1 &")
+
+
 class TwoServers(NbdServer):
     """On two ports, with one export; the first of them is what faults are about."""
 
@@ -208,6 +220,7 @@ class Transport:
 
 
 WIREGUARD = frozenset({"CONFIG_WIREGUARD"})
+KTLS = frozenset({"CONFIG_TLS"})
 UNIX = frozenset({"CONFIG_UNIX"})
 NVME = frozenset({"CONFIG_NVME_TCP"})
 NVME_TARGET = frozenset({"CONFIG_NVME_TARGET_TCP"})
@@ -218,6 +231,8 @@ TABLE = {
                         server_parts=("nbdkit",), args={"connections": "4"}),
     "tls": Transport("NBD through TLS, from nbdkit", TlsServer, "tls", UNIX, parts=("tls",),
                      server_parts=("nbdkit", "tls-server")),
+    "ktls": Transport("NBD through TLS by the kernel, from nbd-server", KtlsServer,
+                      options=KTLS, server_options=KTLS, args={"connections": "1", "ktls": "1"}),
     "wireguard": Transport("NBD through WireGuard, from nbd-server", TunnelServer,
                            options=WIREGUARD, server_options=WIREGUARD, parts=("wireguard",),
                            server_parts=("wireguard-peer",), args={"connections": "1"}),
