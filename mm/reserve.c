@@ -22,6 +22,7 @@
 
 #include <linux/cleanup.h>
 #include <linux/cpuset.h>
+#include <linux/error-injection.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/hashtable.h>
@@ -863,6 +864,7 @@ struct page *mem_reserve_draw_page(struct mem_reserve *res, gfp_t gfp)
 	return IS_ERR(page) ? NULL : page;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_draw_page);
+ALLOW_ERROR_INJECTION(mem_reserve_draw_page, NULL);
 
 /*
  * Where both add up a page is counted already, and there may be no room for it
@@ -1287,6 +1289,7 @@ struct page *alloc_pages_reserve(struct mem_reserve *res, gfp_t gfp,
 	return reserve_alloc(&rq, gfp);
 }
 EXPORT_SYMBOL_GPL(alloc_pages_reserve);
+ALLOW_ERROR_INJECTION(alloc_pages_reserve, NULL);
 
 /**
  * free_pages_reserve - free what alloc_pages_reserve() returned
@@ -1349,6 +1352,7 @@ void *kmem_cache_alloc_reserve(struct mem_reserve *res, struct kmem_cache *s,
 	return reserve_alloc(&rq, gfp);
 }
 EXPORT_SYMBOL_GPL(kmem_cache_alloc_reserve);
+ALLOW_ERROR_INJECTION(kmem_cache_alloc_reserve, NULL);
 
 /**
  * kmem_cache_free_reserve - free what kmem_cache_alloc_reserve() returned
@@ -1449,6 +1453,7 @@ void *kmalloc_reserve(struct mem_reserve *res, size_t size, gfp_t gfp)
 	return reserve_alloc(&rq, gfp);
 }
 EXPORT_SYMBOL_GPL(kmalloc_reserve);
+ALLOW_ERROR_INJECTION(kmalloc_reserve, NULL);
 
 /**
  * kfree_reserve - free what kmalloc_reserve() returned
@@ -1537,6 +1542,7 @@ int mem_reserve_charge(struct mem_reserve *res, unsigned long count, gfp_t gfp)
 	return err;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_charge);
+ALLOW_ERROR_INJECTION(mem_reserve_charge, ERRNO);
 
 /**
  * mem_reserve_uncharge - give back what mem_reserve_charge() took
@@ -1827,6 +1833,7 @@ int mem_reserve_connect(struct mem_reserve *res, struct mem_reserve *parent)
 	return err;
 }
 EXPORT_SYMBOL_GPL(mem_reserve_connect);
+ALLOW_ERROR_INJECTION(mem_reserve_connect, ERRNO);
 
 /*
  * What nodes from @top down have out is nobody's from here on. They are
@@ -2395,6 +2402,7 @@ int mem_reserve_parts_set(struct mem_reserve *res,
 	return demand_set(res, &wish);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_parts_set);
+ALLOW_ERROR_INJECTION(mem_reserve_parts_set, ERRNO);
 
 /**
  * mem_reserve_pages_set - demand pages
@@ -2411,6 +2419,7 @@ int mem_reserve_pages_set(struct mem_reserve *res, unsigned long pages)
 	return mem_reserve_parts_set(res, &part, 1);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_pages_set);
+ALLOW_ERROR_INJECTION(mem_reserve_pages_set, ERRNO);
 
 /**
  * mem_reserve_kmem_cache_set - demand objects of a cache
@@ -2521,6 +2530,7 @@ int mem_reserve_pool_set(struct mem_reserve *res, unsigned long pages)
 	return demand_set(res, &wish);
 }
 EXPORT_SYMBOL_GPL(mem_reserve_pool_set);
+ALLOW_ERROR_INJECTION(mem_reserve_pool_set, ERRNO);
 
 /* When memory is short */
 

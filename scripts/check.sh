@@ -76,6 +76,7 @@ stage deps 900 "" 1 "$scripts/deps.sh"
 stage tree-unmodified 600 deps 1 "$scripts/tree.sh" unmodified
 stage tree-reserve 600 tree-unmodified 1 "$scripts/tree.sh" reserve
 stage refresh 300 tree-unmodified 1 "$scripts/refresh.sh" --check
+stage series 600 tree-reserve 1 "$scripts/series.sh"
 stage scripts 600 deps 1 "$scripts/tests.sh"
 stage kernel-reserve 2700 tree-reserve 1 "$scripts/kernel.sh" reserve
 stage kernel-unmodified 2700 tree-unmodified 1 "$scripts/kernel.sh" unmodified

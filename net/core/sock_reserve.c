@@ -28,6 +28,7 @@
 
 #include <linux/capability.h>
 #include <linux/cleanup.h>
+#include <linux/error-injection.h>
 #include <linux/export.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -1025,6 +1026,7 @@ int sk_reserve_connect(struct sock *sk)
 	return err;
 }
 EXPORT_SYMBOL_GPL(sk_reserve_connect);
+ALLOW_ERROR_INJECTION(sk_reserve_connect, ERRNO);
 
 /**
  * sk_reserve_join - count a socket in, whatever can be set aside for it
@@ -1190,6 +1192,7 @@ int sk_reserve_tune(unsigned int *knob, unsigned int value)
 	sk_reserve_resize();
 	return 0;
 }
+ALLOW_ERROR_INJECTION(sk_reserve_tune, ERRNO);
 
 /**
  * sk_reserve_disconnect - give back what was set aside for a socket

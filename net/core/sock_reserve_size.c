@@ -12,6 +12,7 @@
 #define pr_fmt(fmt) "sock_reserve: " fmt
 
 #include <linux/cleanup.h>
+#include <linux/error-injection.h>
 #include <linux/ethtool.h>
 #include <linux/if_vlan.h>
 #include <linux/init.h>
@@ -592,6 +593,7 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
 		demand_set(node, &sk_reserve_now[node]);
 	return err;
 }
+ALLOW_ERROR_INJECTION(sk_reserve_grow, ERRNO);
 
 /**
  * sk_reserve_shrink - promise no more than is needed

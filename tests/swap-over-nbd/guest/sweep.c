@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What if an allocation fails? Each of them, one after the other: an operation
- * is done with its first allocation failing, then with its second, until it has
- * been done with none failing any more. The kernel counts them for a task, see
+ * What if something fails? An allocation, a copy from or to user space, a request
+ * to the device, a call of a function of the reserve's. Each of them, one after the
+ * other: an operation is done with its first failing, then with its second, until it
+ * has been done with none failing any more. The kernel counts them for a task, see
  * fail-nth in Documentation/fault-injection. After each, nothing of the reserve
  * may be in use, and its limit is what it was.
  */
@@ -212,24 +213,26 @@ static const struct op {
 
 /* -- one failure after the other -------------------------------------------- */
 
-/* 0: none */
+/* 0: none; that may fail itself, once */
 static void arm(unsigned int n)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%u", n);
 
-	if (pwrite(nth, text, len, 0) != len)
+	if (pwrite(nth, text, len, 0) != len && pwrite(nth, text, len, 0) != len)
 		die("sweep: fail-nth");
 }
 
-/* Has it failed? What is left to count, otherwise. */
+/* Has it failed? What is left to count, otherwise; this may fail in its place. */
 static bool fired(void)
 {
 	char text[16] = "";
 
-	if (pread(nth, text, sizeof(text) - 1, 0) <= 0)
+	if (pread(nth, text, sizeof(text) - 1, 0) > 0)
+		return text[0] == '0';
+	if (errno != EFAULT)
 		die("sweep: reading fail-nth");
-	return text[0] == '0';
+	return false;
 }
 
 static void balance(const struct op *op, unsigned int n, unsigned long limit)
@@ -239,7 +242,7 @@ static void balance(const struct op *op, unsigned int n, unsigned long limit)
 	if (nodes_settle(op->connected ? limit : ANY_LIMIT, SETTLE_SECONDS))
 		return;
 	now = nodes_limit(&used);
-	die("sweep: after '%s' with allocation %u failing %lu of the reserve are in use, its limit is %lu, before %lu",
+	die("sweep: after '%s' with failure %u %lu of the reserve are in use, its limit is %lu, before %lu",
 	    op->name, n, used, now, limit);
 }
 
@@ -250,7 +253,7 @@ static void read_back(const struct op *op, unsigned int n)
 	int fd = open(device, O_RDONLY | O_DIRECT | O_CLOEXEC);
 
 	if (fd < 0 || read(fd, page, sizeof(page)) != sizeof(page))
-		die("sweep: reading %s after '%s' with allocation %u failing", device, op->name, n);
+		die("sweep: reading %s after '%s' with failure %u", device, op->name, n);
 	close(fd);
 }
 
@@ -275,7 +278,7 @@ static void sweep(const struct op *op)
 		again = fired();
 		arm(0);
 		if (!again && !done)
-			die("sweep: '%s' fails with no allocation failing", op->name);
+			die("sweep: '%s' fails with nothing failing", op->name);
 		failed += !done;
 		op->undo(done);
 		if (op->connected)
@@ -287,11 +290,19 @@ static void sweep(const struct op *op)
 	if (op->connected)
 		undo_connect(true);
 	if (n <= 2)
-		die("sweep: no allocation of '%s' has failed", op->name);
+		die("sweep: nothing of '%s' has failed", op->name);
 	if (again)
-		die("sweep: '%s' has more than %u allocations", op->name, MAX_SITES);
-	say("swept %s: %u allocations failed, and the operation %u times", op->name, n - 2, failed);
+		die("sweep: '%s' has more than %u places", op->name, MAX_SITES);
+	say("swept %s: %u failures, and the operation %u times", op->name, n - 2, failed);
 }
+
+/* What the kernel lets fail (ALLOW_ERROR_INJECTION) */
+static const char * const functions[] = {
+	"mem_reserve_connect", "mem_reserve_parts_set", "mem_reserve_pages_set",
+	"mem_reserve_pool_set", "mem_reserve_charge", "mem_reserve_draw_page",
+	"alloc_pages_reserve", "kmem_cache_alloc_reserve", "kmalloc_reserve",
+	"sk_reserve_connect", "sk_reserve_grow", "sk_reserve_tune",
+};
 
 static void knobs(void)
 {
@@ -302,12 +313,19 @@ static void knobs(void)
 		{ DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N" },
 		{ DEBUGFS "/fail_page_alloc/min-order", "0" },
 		{ DEBUGFS "/fail_page_alloc/verbose", "0" },
+		{ DEBUGFS "/fail_usercopy/verbose", "0" },
+		{ DEBUGFS "/fail_make_request/verbose", "0" },
+		{ DEBUGFS "/fail_function/verbose", "0" },
+		{ "/sys/block/nbd0/make-it-fail", "1" },
 	};
 
 	mount("debugfs", DEBUGFS, "debugfs", 0, NULL);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (put_file(texts[i][0], texts[i][1]))
 			die("sweep: %s", texts[i][0]);
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (put_file(DEBUGFS "/fail_function/inject", functions[i]))
+			die("sweep: %s cannot be made to fail", functions[i]);
 }
 
 static void leaks(void)
