@@ -95,7 +95,8 @@ help:
 	@echo '                         NBD and iSCSI from /etc/fstab'
 	@echo '  make rig-selftest      the rig tests itself'
 	@echo '  make scripts-test      the scripts are given bad input'
-	@echo '  make reserve-top       build/reserve-top: the reserves of this machine, live'
+	@echo '  make reserve-top       build/reserve-top: the reserves of this machine, live; and'
+	@echo '                         build/reserve-daemon: runs a storage daemon'
 	@echo '  make clean             remove build/, but keep the compiler cache'
 	@echo '  make distclean         remove build/'
 	@echo

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build/reserve-top, of tools/mm/reserve-top.c alone: no tree and no kernel are
-# needed for it.
+# build/reserve-top and build/reserve-daemon, of tools/mm/ alone: no tree and no
+# kernel are needed for them.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +14,9 @@ set -euo pipefail
 need gcc
 tmpdir top
 read -ra flags <<<"${CFLAGS:--O2}"
-gcc "${flags[@]}" -Wall -Wextra -o "$TMP/reserve-top" "$ROOT/tools/mm/reserve-top.c" ||
-	die "tools/mm/reserve-top.c does not compile"
-mv -f "$TMP/reserve-top" "$BUILD/reserve-top"
-say "reserve-top: $(rel "$BUILD/reserve-top")"
+for name in reserve-top reserve-daemon; do
+	gcc "${flags[@]}" -Wall -Wextra -o "$TMP/$name" "$ROOT/tools/mm/$name.c" ||
+		die "tools/mm/$name.c does not compile"
+	mv -f "$TMP/$name" "$BUILD/$name"
+	say "$name: $(rel "$BUILD/$name")"
+done

@@ -840,6 +840,24 @@ test_reserve_top_is_documented() {
 	[[ ! -s out ]] || fail "the man page is not clean"
 }
 
+test_reserve_daemon() {
+	local status=0
+	good "$scripts/reserve-top.sh"
+	refused "usage: reserve-daemon COMMAND" build/reserve-daemon
+	refused "usage: reserve-daemon COMMAND" build/reserve-daemon --help
+	command -v groff >/dev/null && good groff -man -ww -z "$ROOT/tools/mm/reserve-daemon.8"
+	if ! build/reserve-daemon true >out 2>&1; then
+		grep -qF "this takes CAP_SYS_RESOURCE, run it as root" out || fail "the reason is not told"
+		say "skip: this machine lets nobody be a storage daemon"
+		exit 77
+	fi
+	build/reserve-daemon sh -c 'exit 3' >out 2>&1 || status=$?
+	((status == 3)) || fail "status $status and not that of the command"
+	refused "reserve-daemon: nosuch: No such file" build/reserve-daemon nosuch
+	build/reserve-daemon cat /proc/self/oom_score_adj >out 2>/dev/null
+	grep -qxF -- -1000 out || fail "the OOM killer may kill it"
+}
+
 test_newest() {
 	refused "there is no tarball none" "$scripts/newest.sh" none
 	sed -i 's/^20$/a score/' linux/mm/slub.c
