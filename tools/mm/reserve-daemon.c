@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!daemon_kbytes())
-		fputs("reserve-daemon: nothing is set aside: write vm.reserve.daemon_kbytes first\n",
+		fputs("reserve-daemon: nothing is set aside: set vm.reserve.daemon_kbytes first\n",
 		      stderr);
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) || oom_spare()) {
 		fprintf(stderr, "reserve-daemon: %s: this takes CAP_SYS_RESOURCE, run it as root\n",
