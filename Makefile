@@ -82,6 +82,7 @@ help:
 	@echo '  make unused            what the series changes in object code without the option'
 	@echo '  make sweep             each allocation of connecting, swapon, MTU, rings and'
 	@echo '                         sysctls fails once, on the debug kernel'
+	@echo '  make sysctl-writes     10,000 values and nonsense for the sysctls, on the debug kernel'
 	@echo '  make coverage          which lines and branches of our files run in KUnit and in'
 	@echo '                         scenarios together, and why the others do not'
 	@echo '  make fuzz              what user space can do to the reserve, mutated at random, by'
@@ -134,7 +135,10 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: newest verify unused sweep coverage fuzz
+.PHONY: newest verify unused sweep sysctl-writes coverage fuzz
+sysctl-writes: kernel-debug
+	@$(RIG) run --kernel reserve=$(abspath $(BUILD))/kernels/debug --seed $(or $(SEED),1) sysctl-writes
+
 newest:
 	@scripts/newest.sh
 

@@ -38,7 +38,7 @@
 #define DISK_AFTER	5	/* seconds of stress */
 #define WRITERS		4
 #define WRITES		10000	/* of all writers */
-#define NR_KNOBS	3
+#define NR_KNOBS	6
 #define VALUES		32	/* of each knob */
 #define RESET_TRIES	60	/* twice a second */
 #define NG		"/usr/bin/stress-ng"
@@ -363,6 +363,9 @@ static const struct knob {
 	{ "/proc/sys/vm/reserve/max_percent", 1, 100, 100, 50 },
 	{ "/proc/sys/vm/reserve/daemon_kbytes", 0, 1 << 20, 8192, 0 },
 	{ "/proc/sys/net/core/sock_reserve_scale", 10, 1000, 300, 100 },
+	{ "/proc/sys/net/core/sock_reserve_rx_scale", 10, 1000, 300, 100 },
+	{ "/proc/sys/net/core/sock_reserve_tx_scale", 10, 1000, 300, 100 },
+	{ "/proc/sys/net/core/sock_reserve_frag_kbytes", 0, 4096, 256, 64 },
 };
 
 /* So that each can be told to have been taken there are not many; the first is as at boot. */
