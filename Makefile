@@ -61,6 +61,8 @@ help:
 	@echo '                         a machine that does nothing else (SEEDS=)'
 	@echo '  make transports        the same over what can be swapped to: NVMe/TCP, iSCSI,'
 	@echo '                         NFS, WireGuard, RAID1, with kernels of configs/full.config'
+	@echo '  make soak              trials that a seed puts together of the matrix, two guests at'
+	@echo '                         a time; goes on where it was stopped (HOURS=1 TRIALS=200)'
 	@echo '  make refresh           take edits in build/linux-reserve into patches/'
 	@echo '  make style             checkpatch, sparse, W=1, kernel-doc, shellcheck, SPDX'
 	@echo '  make htmldocs          our documents by the make htmldocs of the kernel, no warning'
@@ -135,9 +137,13 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: newest verify unused sweep sysctl-writes coverage fuzz
+.PHONY: soak newest verify unused sweep sysctl-writes coverage fuzz
 sysctl-writes: kernel-debug
 	@$(RIG) run --kernel reserve=$(abspath $(BUILD))/kernels/debug --seed $(or $(SEED),1) sysctl-writes
+
+soak: kernel-unmodified kernel-reserve
+	@JOBS=$(or $(JOBS),2) $(RIG) soak $(KERNEL_reserve) --server-kernel $(BUILD)/kernels/unmodified \
+		--hours $(or $(HOURS),1) --trials $(or $(TRIALS),200)
 
 newest:
 	@scripts/newest.sh

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
@@ -375,7 +376,8 @@ def recovery(results: list[Outcome]) -> str:
 
 
 def run(items: list[Item], settings: Settings, accel: str, minutes: float | None,
-        again: bool, keep: bool) -> int:
+        again: bool = False, keep: bool = False,
+        tell: Callable[[Matrix], None] | None = None) -> int:
     report.header(len(items))
     report.note(accel)
     matrix = Matrix(items, settings)
@@ -383,4 +385,6 @@ def run(items: list[Item], settings: Settings, accel: str, minutes: float | None
     report.save_matrix(matrix, settings.out, accel)
     if keep:
         record(matrix.results, settings.records, settings.accel)
+    if tell:
+        tell(matrix)
     return 0 if matrix.count("pass") and not matrix.count("fail") else 1
