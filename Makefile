@@ -81,6 +81,8 @@ help:
 	@echo '                         and the hunks of those that do not'
 	@echo '  make verify            KUnit in 21 configurations: architectures, compilers,'
 	@echo '                         sanitizers (NAMES="rt kasan"; hours)'
+	@echo '  make touched           each file that the series touches with allmodconfig, and a kernel'
+	@echo '                         of allnoconfig with the option'
 	@echo '  make unused            what the series changes in object code without the option'
 	@echo '  make sweep             each allocation of connecting, swapon, MTU, rings and'
 	@echo '                         sysctls fails once, on the debug kernel'
@@ -137,7 +139,7 @@ kunit:
 mutants:
 	@scripts/mutants.sh
 
-.PHONY: soak newest verify unused sweep sysctl-writes coverage fuzz
+.PHONY: soak newest touched verify unused sweep sysctl-writes coverage fuzz
 sysctl-writes: kernel-debug
 	@$(RIG) run --kernel reserve=$(abspath $(BUILD))/kernels/debug --seed $(or $(SEED),1) sysctl-writes
 
@@ -147,6 +149,9 @@ soak: kernel-unmodified kernel-reserve
 
 newest:
 	@scripts/newest.sh
+
+touched:
+	@scripts/touched.sh
 
 coverage:
 	@scripts/coverage.sh
