@@ -489,7 +489,7 @@ MUTANTS = {
     "net-scale-lowered-and-refused": ("Progress", NET, [
         ("\tif (value > old)\n\t\terr = sk_reserve_up();", "\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
     "net-knob-shown-before-it-holds": ("Exact", NET, [
-        ("return knob == sk_reserve_tried ? sk_reserve_in_force : *knob;", "return *knob;")]),
+        ("value = knob == sk_reserve_tried ? sk_reserve_in_force : *knob;", "value = *knob;")]),
     "max-percent-below-what-is-there": ("Strict", RESERVE, [
         ("\tif (value < mem_reserve_max_percent &&", "\tif (0 &&")]),
     "net-scale-not-of-all": ("Filled", NET_SIZE, [

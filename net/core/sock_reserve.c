@@ -1145,20 +1145,23 @@ static unsigned int sk_reserve_in_force;
  */
 unsigned int sk_reserve_knob(const unsigned int *knob)
 {
-	guard(spinlock)(&sk_reserve_lock);
+	unsigned int value;
 
-	return knob == sk_reserve_tried ? sk_reserve_in_force : *knob;
+	spin_lock(&sk_reserve_lock);
+	value = knob == sk_reserve_tried ? sk_reserve_in_force : *knob;
+	spin_unlock(&sk_reserve_lock);
+	return value;
 }
 
 /* @tried is @knob as long as the value may still be taken back. */
 static void sk_reserve_knob_set(unsigned int *knob, unsigned int value,
 				const unsigned int *tried)
 {
-	guard(spinlock)(&sk_reserve_lock);
-
+	spin_lock(&sk_reserve_lock);
 	sk_reserve_in_force = *knob;
 	sk_reserve_tried = tried;
 	WRITE_ONCE(*knob, value);
+	spin_unlock(&sk_reserve_lock);
 }
 
 /**
