@@ -144,6 +144,7 @@ static bool take(int sock, void *data, size_t size)
 /* The connections, which the kernel has as well; with two cards, one over each. */
 static int socks[MAX_SOCKS] = { [0 ... MAX_SOCKS - 1] = -1 };
 static bool offered[MAX_SOCKS];		/* and not known to be used */
+static uint64_t greeted[MAX_SOCKS];	/* bytes that had come when it was offered */
 
 static int paths(void)
 {
@@ -260,14 +261,14 @@ static int nbd_again(int fd, unsigned int index, int sock)
 	return message_talk(fd, &msg);
 }
 
-/* Has anything come since the handshake? Then the kernel has it. */
-static bool used(int sock)
+/* As TCP counts them: with TLS that is more than what was read. */
+static uint64_t bytes_received(int sock)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
-	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) ||
-	       info.tcpi_bytes_received > sizeof(struct hello) + sizeof(struct export);
+	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) ? UINT64_MAX :
+	       info.tcpi_bytes_received;
 }
 
 /*
@@ -282,7 +283,8 @@ static bool offer_again(int fd, unsigned int index)
 	for (int i = 0; i < paths(); i++) {
 		if (!offered[i])
 			continue;
-		offered[i] = !used(socks[i]);
+		/* Has anything come since the handshake? Then the kernel has it. */
+		offered[i] = bytes_received(socks[i]) <= greeted[i];
 		if (!offered[i])
 			continue;
 		nbd_again(fd, index, socks[i]);
@@ -322,6 +324,7 @@ void nbd_keep(int fd, unsigned int index)
 		close(socks[path]);
 		while ((socks[path] = nbd_open(path, index, &export)) < 0)
 			usleep(500 * 1000);
+		greeted[path] = bytes_received(socks[path]);
 		offered[path] = true;
 		say("reconnected");
 	}
