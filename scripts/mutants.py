@@ -346,6 +346,8 @@ MUTANTS = {
          "\tif (sk_reserve_park_drop(sock_net(sk), skb)) {\n"
          "\t\tdrop_reason = SKB_DROP_REASON_PFMEMALLOC;\n\t\tgoto drop;\n\t}\n\n\tskb->dev = dev;",
          "\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n\n\tskb->dev = dev;")]),
+    "queue-keeps-packets": ("Progress", "net/netfilter/nf_queue.c", [
+        ("\tif (!qh || !sk_reserve_may_park(skb))", "\tif (!qh)")]),
     "park-drops-uncounted": ("Balanced", NET, [
         ("\tif (IS_ENABLED(CONFIG_INET))\t/* which has the counters */\n"
          "\t\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),

@@ -10,11 +10,14 @@
 #include <linux/etherdevice.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/inetdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/oom.h>
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <net/arp.h>
 #include <net/ipv6_stubs.h>
+#include <net/netfilter/nf_queue.h>
 #include <net/page_pool/helpers.h>
 #include <net/tcp.h>
 
@@ -1852,6 +1855,64 @@ static void sk_reserve_test_park_packet(struct kunit *test)
 	sock_release(tap);
 }
 
+#ifdef CONFIG_NETFILTER
+
+static unsigned int test_queued;
+
+/* A program that decides about packets: it keeps none here, and so it is dropped. */
+static int test_outfn(struct nf_queue_entry *entry, unsigned int queuenum)
+{
+	test_queued++;
+	return -ENOBUFS;
+}
+
+static void test_hook_drop(struct net *net)
+{
+}
+
+static int queue_packet(struct kunit *test, bool emergency, unsigned int flags)
+{
+	struct nf_hook_state state = {
+		.hook = NF_INET_LOCAL_IN,
+		.pf = NFPROTO_IPV4,
+		.net = &init_net,
+		.in = init_net.loopback_dev,
+	};
+	struct sk_buff *skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+	int err;
+
+	skb->pfmemalloc = emergency;
+	rcu_read_lock();
+	err = nf_queue(skb, &state, 0, NF_QUEUE_NR(0) | flags);
+	rcu_read_unlock();
+	if (err)
+		kfree_skb(skb);
+	return err;
+}
+
+/* Who decides about packets gets none in emergency memory: it would wait there. */
+static void sk_reserve_test_park_queue(struct kunit *test)
+{
+	static const struct nf_queue_handler handler = {
+		.outfn = test_outfn,
+		.nf_hook_drop = test_hook_drop,
+	};
+
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	nf_register_queue_handler(&handler);
+	test_queued = 0;
+	KUNIT_EXPECT_EQ(test, queue_packet(test, false, 0), 0);
+	KUNIT_EXPECT_EQ(test, test_queued, 1U);
+	KUNIT_EXPECT_EQ(test, queue_packet(test, true, 0), 0);
+	KUNIT_EXPECT_EQ(test, test_queued, 1U);
+	/* Where it may be passed by, the packet goes on. */
+	KUNIT_EXPECT_EQ(test, queue_packet(test, true, NF_VERDICT_FLAG_QUEUE_BYPASS), 1);
+	KUNIT_EXPECT_EQ(test, test_queued, 1U);
+	nf_unregister_queue_handler();
+}
+
+#endif /* CONFIG_NETFILTER */
+
 /* What is for a tunnel goes on, and what is for another socket does not. */
 static void sk_reserve_test_wanted_udp(struct kunit *test)
 {
@@ -2341,6 +2402,9 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_wanted_received),
 	KUNIT_CASE(sk_reserve_test_park),
 	KUNIT_CASE(sk_reserve_test_park_packet),
+#ifdef CONFIG_NETFILTER
+	KUNIT_CASE(sk_reserve_test_park_queue),
+#endif
 	KUNIT_CASE(sk_reserve_test_wanted_udp),
 	KUNIT_CASE(sk_reserve_test_wanted_tcp),
 	KUNIT_CASE(sk_reserve_test_wanted_ipv6),

@@ -535,13 +535,25 @@ static void force_sysrq(void)
 	put_file("/proc/sysrq-trigger", config.force[0] == 'p' ? "c" : "f");
 }
 
+/*
+ * Before the monitor, and its connections are its own: one that was closed holds
+ * what it had not sent until nobody has it open any more.
+ */
+static void keep_start(void)
+{
+	if (!transport->keep || !config.reconnect)
+		return;
+	if (!beside_fork(transport->name, true))
+		transport->keep();
+	if (transport->forget)
+		transport->forget();
+}
+
 static unsigned int work(void)
 {
 	pid_t pids[RIG_MAX_PROCS];
 	unsigned int killed;
 
-	if (transport->keep && config.reconnect && !beside_fork(transport->name, true))
-		transport->keep();
 	beside_start();
 	say("work");
 	workers_start(pids);
@@ -611,6 +623,7 @@ static void client(void)
 	say("swap");
 	unread = net_open_unread(DISCARD_PORT);
 	listening = net_listen(LISTEN_PORT, LISTEN_BACKLOG);
+	keep_start();
 	monitor_start();
 	survive();
 	killed = work();

@@ -101,6 +101,7 @@ struct transport {
 	void (*connect)(void);		/* these two come back, or die() */
 	void (*disconnect)(void);
 	void (*keep)(void);		/* in a process of its own that looks after it */
+	void (*forget)(void);		/* what that process has, and no other should */
 	void (*check)(void);		/* after the work, is what should be there still there? */
 	bool by_swapon;			/* it is swapon that connects the reserve */
 	bool has_daemon;		/* in this guest, until disconnected */

@@ -98,6 +98,7 @@ static const struct transport transport_nbd = {
 	.connect = connect_nbd,
 	.disconnect = disconnect_nbd,
 	.keep = keep_nbd,
+	.forget = nbd_forget,
 	.check = check_nbd,
 };
 
