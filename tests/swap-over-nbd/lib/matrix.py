@@ -68,17 +68,43 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def product(over: dict[str, Any], faults: list[dict[str, Any]],
+            where: str) -> list[dict[str, Any]]:
+    """A row by itself and one with each fault, but for those it is 'without'."""
+    own = {key: value for key, value in over.items() if key not in ("with", "without")}
+    special, without = over.get("with", {}), over.get("without", [])
+    names = [fault.get("name") for fault in faults]
+    for name in [*special, *without]:
+        if name not in names[1:]:
+            raise RigError(f"{where}: there is no fault '{name}'")
+    rows = []
+    for fault in faults:
+        name = fault.get("name")
+        if name in without:
+            continue
+        row = merged(merged(own, fault), special.get(name, {}))
+        row["name"] = f"{own.get('name', '')}-{name}" if name else own.get("name", "")
+        if name:
+            row["about"] = f"{own.get('about', '')}; {fault.get('about', '')}"
+            row.pop("short", None)
+        rows.append(row)
+    return rows
+
+
 class Table:
     """The base, and what each cell has that differs from it."""
 
     def __init__(self, path: Path) -> None:
         values = toml(path)
         self.where = path.name
-        unknown = sorted(set(values) - {"base", "short", "cell"})
+        unknown = sorted(set(values) - {"base", "short", "cell", "over", "fault"})
         if unknown:
             raise RigError(f"{self.where}: unknown table '{unknown[0]}'")
         self.base, self.short = values.get("base", {}), values.get("short", {})
         self.rows = values.get("cell", [])
+        faults = [{"name": ""}, *values.get("fault", [])]
+        for over in values.get("over", []):
+            self.rows += product(over, faults, f"{self.where}: {over.get('name', '')}")
         names = [row.get("name", "") for row in self.rows]
         for name, count in Counter(names).items():
             if not re.fullmatch(r"[a-z0-9-]+", name) or count > 1:

@@ -73,6 +73,10 @@ def _kinds(result: dict) -> str:
 def _matrix_cases() -> list[Case]:
     return [
         _matrix("typo", "unknown key 'procesess'", table="table-typo", status=2),
+        _matrix("no-fault", "one: there is no fault 'lost'", table="table-fault", status=2),
+        # Of eleven faults one is nothing, and one is not for a server that is alone.
+        _matrix("product", "# 0 passed, 0 failed, 9 skipped", "--minutes", "0", "--seeds", "1",
+                "--cell", "nbd-*", table="../transports"),
         _matrix("no-table", "none.toml: ", table="none", status=2),
         _matrix("no-cell", "there is no cell 'four'", "--cell", "four", status=2),
         _matrix("minutes", "--minutes is 0 or more", "--minutes", "-1", status=2),
