@@ -315,7 +315,7 @@ static void swap_start(void)
 	if (config.force[0] == 'o')
 		return;		/* nowhere to swap to: the OOM killer comes */
 	if (swapon(transport->swap, 0))
-		die("swapon %s%s", transport->swap, kernel_says("sock_reserve: "));
+		die("swapon %s%s", transport->swap, kernel_says("] reserve: "));
 }
 
 /* Slabs without an object go back, which caches otherwise keep for the next one. */

@@ -59,7 +59,7 @@ static void connect_iscsi(void)
 {
 	start_daemon();
 	if (admin("--login", NULL) || wait_for_path(DISK, true))
-		die("iscsid could not log in%s", kernel_says("sock_reserve: "));
+		die("iscsid could not log in%s", kernel_says("] reserve: "));
 }
 
 static void disconnect_iscsi(void)

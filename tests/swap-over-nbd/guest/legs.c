@@ -42,7 +42,7 @@ static void connect_legs(void)
 	for (unsigned int i = 0; i < LEGS; i++) {
 		if (nbd_connect(genl_fd, i, PATIENCE))
 			die("server %u could not be connected to%s", i,
-			    kernel_says("sock_reserve: "));
+			    kernel_says("] reserve: "));
 		nbd_forget();	/* the kernel has them */
 	}
 }

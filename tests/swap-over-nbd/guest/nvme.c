@@ -44,7 +44,7 @@ static void connect_nvme(void)
 	for (unsigned int i = 0; i < ports(); i++)
 		if (connect_port(port + i))
 			die("the server's port %lu could not be connected to%s", port + i,
-			    kernel_says("sock_reserve: "));
+			    kernel_says("] reserve: "));
 	if (wait_for_path(NAMESPACE, true))
 		die("no " NAMESPACE);
 }

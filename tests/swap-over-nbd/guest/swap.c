@@ -59,10 +59,10 @@ static void connect_nbd(void)
 	if (config.reconnect || config.local || config.connections) {
 		if (nbd_connect(genl_fd, 0, config.server2[0] ? PATH_SECONDS : 0))
 			die("the server could not be connected to%s",
-			    kernel_says("sock_reserve: "));
+			    kernel_says("] reserve: "));
 	} else if (config.persist ? persist(argv) : run(argv)) {
 		die("nbd-client could not connect to the server%s",
-		    kernel_says("sock_reserve: "));
+		    kernel_says("] reserve: "));
 	}
 }
 

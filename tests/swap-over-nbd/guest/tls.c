@@ -60,7 +60,7 @@ static void connect_tls(void)
 		return;
 	errno = 0;
 	die("nbd-client could not connect to the server by TLS: status %#x%s", status,
-	    kernel_says("sock_reserve: "));
+	    kernel_says("] reserve: "));
 }
 
 /* What it has drawn and locked is its own until it has ended. */
