@@ -9,10 +9,11 @@
 #define _GNU_SOURCE	/* POLLRDHUP */
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/genetlink.h>
 #include <linux/nbd-netlink.h>
 #include <linux/netlink.h>
-#include <linux/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,8 +144,7 @@ static bool take(int sock, void *data, size_t size)
 
 /* The connections, which the kernel has as well; with two cards, one over each. */
 static int socks[MAX_SOCKS] = { [0 ... MAX_SOCKS - 1] = -1 };
-static bool offered[MAX_SOCKS];		/* and not known to be used */
-static uint64_t greeted[MAX_SOCKS];	/* bytes that had come when it was offered */
+static bool offered[MAX_SOCKS];		/* and not taken by the kernel yet */
 
 static int paths(void)
 {
@@ -261,40 +261,47 @@ static int nbd_again(int fd, unsigned int index, int sock)
 	return message_talk(fd, &msg);
 }
 
-/* As TCP counts them: with TLS that is more than what was read. */
-static uint64_t bytes_received(int sock)
+/* Is @words among what the kernel has said since this was asked last? */
+static bool kernel_said(int kmsg, const char *words)
 {
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
+	static char line[2048];
+	bool found = false;
+	ssize_t len;
 
-	return getsockopt(sock, IPPROTO_TCP, TCP_INFO, &info, &len) ? UINT64_MAX :
-	       info.tcpi_bytes_received;
+	for (;;) {
+		len = read(kmsg, line, sizeof(line) - 1);
+		if (len < 0 && errno == EPIPE)
+			continue;	/* it had to forget some */
+		if (len <= 0)
+			return found;
+		line[len] = '\0';
+		found |= strstr(line, words) != NULL;
+	}
 }
 
 /*
- * The kernel says that all is well, too, if it has not seen the end of the old
- * connection, and does not want another one yet. So it is offered again; one that
- * the kernel has stays what it is.
+ * The kernel answers that all is well, too, if it has not seen the end of the old
+ * connection, and does not want another one yet. So it is offered again; but one
+ * that it has already would be given a second place, and two would read from it.
+ * Only its log tells the one from the other.
  */
-static bool offer_again(int fd, unsigned int index)
+static bool offer_again(int fd, int kmsg, unsigned int index)
 {
-	bool unused = false;
+	bool left = false;
 
 	for (int i = 0; i < paths(); i++) {
 		if (!offered[i])
 			continue;
-		/* Has anything come since the handshake? Then the kernel has it. */
-		offered[i] = bytes_received(socks[i]) <= greeted[i];
-		if (!offered[i])
-			continue;
+		kernel_said(kmsg, "");
 		nbd_again(fd, index, socks[i]);
-		unused = true;
+		offered[i] = !kernel_said(kmsg, "reconnected socket");
+		left |= offered[i];
 	}
-	return unused;
+	return left;
 }
 
 /* Which of the connections has ended, whoever it was that ended it. */
-static int wait_for_end(int fd, unsigned int index)
+static int wait_for_end(int fd, int kmsg, unsigned int index)
 {
 	struct pollfd pfds[MAX_SOCKS];
 	int i, patience;
@@ -302,7 +309,7 @@ static int wait_for_end(int fd, unsigned int index)
 	for (i = 0; i < paths(); i++)
 		pfds[i] = (struct pollfd) { .fd = socks[i], .events = POLLRDHUP };
 	do
-		patience = offer_again(fd, index) ? OFFER_MS : -1;
+		patience = offer_again(fd, kmsg, index) ? OFFER_MS : -1;
 	while (poll(pfds, paths(), patience) <= 0);
 	for (i = 0; i < paths() - 1 && !pfds[i].revents; i++)
 		;
@@ -315,16 +322,17 @@ static int wait_for_end(int fd, unsigned int index)
  */
 void nbd_keep(int fd, unsigned int index)
 {
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), path;
 	struct export export;
-	int path;
 
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END))
+		die("/dev/kmsg");
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	for (;;) {
-		path = wait_for_end(fd, index);
+		path = wait_for_end(fd, kmsg, index);
 		close(socks[path]);
 		while ((socks[path] = nbd_open(path, index, &export)) < 0)
 			usleep(500 * 1000);
-		greeted[path] = bytes_received(socks[path]);
 		offered[path] = true;
 		say("reconnected");
 	}
