@@ -747,19 +747,22 @@ static struct mem_reserve_item *page_owner_item(struct page *page)
 
 /**
  * mem_reserve_fits - may a run be drawn from the block of this page?
- * @page: a free page of a block that is in use
+ * @page: a free page of MIGRATE_RESERVE
  * @order: of the run
+ * @fresh: from an unused block, and not from one in use
  *
  * For reserve_take_pages(). A block serves one order, see blocks_to_come().
  *
  * Context: mem_reserve_lock and a zone's lock are held.
  * Return: true if it may.
  */
-bool mem_reserve_fits(struct page *page, unsigned int order)
+bool mem_reserve_fits(struct page *page, unsigned int order, bool fresh)
 {
 	struct mem_reserve_block *block = block_find(page_to_pfn(page));
 
-	return block && block->used && block->order == order;
+	if (!block || fresh)
+		return block && !block->used;
+	return block->used && block->order == order;
 }
 
 /* May an unused block become one for @order, with all promises kept? */
@@ -2579,6 +2582,8 @@ bool mem_reserve_reclaiming(void)
 #define MEM_RESERVE_SWAPOUT_STALL	(120 * HZ)
 /* What is not even on its way may never be: pinned, or no memory to send it. */
 #define MEM_RESERVE_SWAPOUT_IDLE	(5 * HZ)
+/* Pages, where the allocation cannot have them: less than what is progress */
+#define MEM_RESERVE_ANON_ELSEWHERE	SWAP_CLUSTER_MAX
 
 /* What reclaim had got when it last got more, and when; under oom_lock */
 static struct {
@@ -2625,16 +2630,20 @@ static bool mostly_swapout(const struct oom_control *oc)
 	return 2 * swapout > anon + file;
 }
 
-/* In the zones that the allocation can have pages of */
-static unsigned long oom_zone_anon(const struct oom_control *oc)
+static bool oom_zone_allowed(const struct oom_control *oc, struct zone *zone)
 {
-	const enum zone_type highest = gfp_zone(oc->gfp_mask);
+	return zone_idx(zone) <= gfp_zone(oc->gfp_mask) &&
+	       oom_node_allowed(oc, zone_to_nid(zone));
+}
+
+/* In the zones that the allocation can have pages of, or in the others */
+static unsigned long oom_zone_anon(const struct oom_control *oc, bool allowed)
+{
 	unsigned long nr = 0;
 	struct zone *zone;
 
 	for_each_populated_zone(zone)
-		if (zone_idx(zone) <= highest &&
-		    oom_node_allowed(oc, zone_to_nid(zone)))
+		if (oom_zone_allowed(oc, zone) == allowed)
 			nr += zone_page_state(zone, NR_ZONE_ACTIVE_ANON) +
 			      zone_page_state(zone, NR_ZONE_INACTIVE_ANON);
 	return nr;
@@ -2647,7 +2656,7 @@ static unsigned long oom_zone_anon(const struct oom_control *oc)
  */
 static bool swap_takes_all(const struct oom_control *oc)
 {
-	unsigned long anon = oom_zone_anon(oc);
+	unsigned long anon = oom_zone_anon(oc, true);
 
 	return !oc->order && anon > totalram_pages() / 16 &&
 	       get_nr_swap_pages() > (long)anon;
@@ -2707,6 +2716,9 @@ bool mem_reserve_swapout_under_way(const struct oom_control *oc)
 
 	if (!mem_reserve_demand() || !(oc->gfp_mask & __GFP_FS) ||
 	    oc->gfp_mask & __GFP_NOFAIL || task_dies())
+		return false;
+	/* What is reclaimed there would count, and be of no use here. */
+	if (oom_zone_anon(oc, false) > MEM_RESERVE_ANON_ELSEWHERE)
 		return false;
 	if (mostly_swapout(oc))
 		stall = MEM_RESERVE_SWAPOUT_STALL;

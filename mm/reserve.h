@@ -97,7 +97,7 @@ struct page *reserve_take_pages(gfp_t gfp, unsigned int order, bool fresh);
 void reserve_prep_pages(struct page *page, unsigned int order, gfp_t gfp);
 void reserve_return_pages(struct page *page, unsigned int order);
 void reserve_release_block(struct page *page);
-bool mem_reserve_fits(struct page *page, unsigned int order);
+bool mem_reserve_fits(struct page *page, unsigned int order, bool fresh);
 void mem_reserve_put(struct page *page, unsigned int order);
 
 #else

@@ -162,13 +162,19 @@ static void *slab_reserve_take(struct kmem_cache *s,
 			       size_t size)
 {
 	void *object = slab->freelist;
+	unsigned int inuse = slab->inuse;
 
 	slab->freelist = get_freepointer(s, object);
 	slab->inuse++;
-	/* If it finds the slab corrupted, it leaves nothing on the freelist. */
+	/*
+	 * If it finds the slab corrupted, it leaves nothing on the freelist, and
+	 * says that all is in use: what is charged is not more than before.
+	 */
 	if (kmem_cache_debug(s) &&
-	    !alloc_debug_processing(s, slab, object, size))
+	    !alloc_debug_processing(s, slab, object, size)) {
 		object = ERR_PTR(-EIO);
+		slab->inuse = inuse;
+	}
 	if (!slab->freelist)
 		list_move(&slab->slab_list, &item->full);
 	return object;
@@ -221,6 +227,17 @@ static void *slab_reserve_post_alloc(struct kmem_cache *s, void *object,
 					 object;
 }
 
+/* The caller may be preempted, and what it notes has the number of its CPU. */
+static __always_inline void
+slab_reserve_track(struct kmem_cache *s, void *object, gfp_t gfp)
+{
+	if (!kmem_cache_debug_flags(s, SLAB_STORE_USER))
+		return;
+	migrate_disable();
+	set_track(s, object, TRACK_ALLOC, _RET_IP_, gfp);
+	migrate_enable();
+}
+
 /**
  * slab_reserve_alloc - an object of a reserve slab
  * @res: the node that is charged
@@ -250,8 +267,7 @@ void *slab_reserve_alloc(struct mem_reserve *res, struct kmem_cache *s,
 	spin_unlock_irqrestore(&slab_reserve_lock, flags);
 	if (IS_ERR(object))
 		return object;
-	if (kmem_cache_debug_flags(s, SLAB_STORE_USER))
-		set_track(s, object, TRACK_ALLOC, _RET_IP_, gfp);
+	slab_reserve_track(s, object, gfp);
 	return slab_reserve_post_alloc(s, object, gfp, size);
 }
 
@@ -269,8 +285,7 @@ static void *slab_daemon_alloc(struct kmem_cache *s, gfp_t gfp, size_t size)
 	spin_unlock_irqrestore(&slab_reserve_lock, flags);
 	if (IS_ERR(object))
 		return NULL;
-	if (kmem_cache_debug_flags(s, SLAB_STORE_USER))
-		set_track(s, object, TRACK_ALLOC, _RET_IP_, gfp);
+	slab_reserve_track(s, object, gfp);
 	return object;
 }
 
@@ -455,11 +470,20 @@ static void slab_adopt_list(struct kmem_cache *s, struct slab *slab)
 	spin_unlock(&n->list_lock);
 }
 
+/* Its objects have no tags, see slab_reserve_post_alloc(): others will. */
+static void slab_adopt_untagged(struct slab *slab)
+{
+#ifdef CONFIG_SLAB_OBJ_EXT
+	mark_failed_objexts_alloc(slab);
+#endif
+}
+
 static void slab_adopt(struct kmem_cache *s, struct slab *slab)
 {
 	lockdep_assert_held(&slab_reserve_lock);
 
 	list_del(&slab->slab_list);
+	slab_adopt_untagged(slab);
 	mem_reserve_orphan_slab(folio_page(slab_folio(slab), 0), slab->inuse);
 	slab_clear_pfmemalloc(slab);
 	slab_adopt_list(s, slab);

@@ -4,6 +4,7 @@
 	mutants.py list [PATTERN...]	the names, all or those with * and ? that match
 	mutants.py apply TREE NAME	break it in TREE
 	mutants.py restore TREE NAME	mend it
+	mutants.py check TREE		does each of them still apply?
 """
 import fnmatch
 import os
@@ -131,8 +132,7 @@ MUTANTS = {
         ("\t\t\treturn -ENOMEM;\n\t\t}\n\t\tlist_add(&block->list, &blocks);",
          "\t\t\tbreak;\n\t\t}\n\t\tlist_add(&block->list, &blocks);")]),
     "orders-share-blocks": ("Filled", RESERVE, [
-        ("return block && block->used && block->order == order;",
-         "return block && block->used;")]),
+        ("return block->used && block->order == order;", "return block->used;")]),
     "order-takes-any-block": ("Filled", RESERVE, [
         ("return mem_reserve_blocks_of[order] <\n\t       pages_to_blocks(", "return true ||\n\t       pages_to_blocks(")]),
     "orders-rounded-together": ("Filled", RESERVE, [
@@ -198,10 +198,11 @@ MUTANTS = {
     "net-daemon-not-charged": ("Strict", NET, [
         ("\treturn skb_move(skb, &mem_reserve_daemons, roomy);", "\treturn roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET_API, [
-        ("\tif (!sock_flag(sk, SOCK_IO_FLUSHER))\n\t\treturn sock_flag(sk, SOCK_MEMALLOC);",
+        ("\tif (!IS_ENABLED(CONFIG_MEM_RESERVE) || !sock_flag(sk, SOCK_IO_FLUSHER))\n"
+         "\t\treturn sock_flag(sk, SOCK_MEMALLOC);",
          "\tif (sock_flag(sk, SOCK_MEMALLOC) && !sock_flag(sk, SOCK_IO_FLUSHER))\n\t\treturn true;")]),
     "net-daemon-fills-ring": ("Progress", NET_API, [
-        ("\tif (!sock_flag(sk, SOCK_IO_FLUSHER))\n",
+        ("\tif (!IS_ENABLED(CONFIG_MEM_RESERVE) || !sock_flag(sk, SOCK_IO_FLUSHER))\n",
          "\tif (!sock_flag(sk, SOCK_IO_FLUSHER) || sock_flag(sk, SOCK_MEMALLOC))\n")]),
     "net-daemon-hears-no-ack": ("Progress", NET, [
         ("\tif (sk_is_tcp(sk) && skb->len <= cap)\n\t\treturn true;\n", "")]),
@@ -253,8 +254,7 @@ MUTANTS = {
     "object-not-uncharged": ("Balanced", RESERVE, [
         ("\tif (!WARN_ON_ONCE(!item))\n\t\tuncharge_objects(item, nr);\n", "")]),
     "debug-unchecked": ("Balanced", SLUB, [
-        ("\tif (kmem_cache_debug(s) &&\n\t    !alloc_debug_processing(s, slab, object, size))\n"
-         "\t\tobject = ERR_PTR(-EIO);\n", "")]),
+        ("\t    !alloc_debug_processing(s, slab, object, size)) {", "\t    0) {")]),
     "reserve-slabs-uncounted": ("Balanced", SLUB, [
         ("\tn->nr_reserve += nr;\n", "")]),
     "apart-for-everybody": ("Apart", SLUB, [
@@ -274,8 +274,7 @@ MUTANTS = {
     "net-rx-data-below-watermarks": ("Floor", SKBUFF, [
         ("\tif (alloc_flags & SKB_ALLOC_RX)\n\t\treturn NULL;\n", "")]),
     "net-rx-buffers-below-watermarks": ("Floor", NET_API, [
-        ("gfp | (sk_reserve_active() ? __GFP_NOMEMALLOC : __GFP_MEMALLOC)",
-         "gfp | __GFP_MEMALLOC")]),
+        ("\tif (sk_reserve_likely())\n\t\treturn gfp | __GFP_NOMEMALLOC;\n", "")]),
     "net-rx-pages-below-watermarks": ("Floor", NET, [
         ("\tif (!sk_reserve_active())\n\t\treturn alloc_pages(", "\tif (1)\n\t\treturn alloc_pages(")]),
     "net-rx-pays-as-tx": ("Exact", NET, [
@@ -289,9 +288,9 @@ MUTANTS = {
          "\tstruct kmem_cache *cache = net_hotdata.skbuff_cache;"),
         ("\tif (!(flags & SKB_ALLOC_RX))\n\t\tskb_set_fclone_orig(skb);\n", "")]),
     "net-clone-of-received-is-sent": ("Exact", SKBUFF, [
-        ("\t       SKB_ALLOC_TX : SKB_ALLOC_RX;", "\t       SKB_ALLOC_TX : SKB_ALLOC_TX;")]),
+        ("\t\treturn SKB_ALLOC_TX;\n\treturn SKB_ALLOC_RX;", "\t\treturn SKB_ALLOC_TX;\n\treturn SKB_ALLOC_TX;")]),
     "net-clone-of-sent-is-received": ("Exact", SKBUFF, [
-        ("\t       SKB_ALLOC_TX : SKB_ALLOC_RX;", "\t       SKB_ALLOC_RX : SKB_ALLOC_RX;")]),
+        ("\t\treturn SKB_ALLOC_TX;\n\treturn SKB_ALLOC_RX;", "\t\treturn SKB_ALLOC_RX;\n\treturn SKB_ALLOC_RX;")]),
     "net-clone-not-charged": ("Floor", SKBUFF, [
         ("\t\t\tif (sk_reserve_active()) {\n\t\t\t\tn = skb_clone_head(", "\t\t\tif (0) {\n\t\t\t\tn = skb_clone_head(")]),
     "net-clone-shares-data-uncounted": ("Balanced", SKBUFF, [
@@ -348,6 +347,21 @@ MUTANTS = {
          "\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n\n\tskb->dev = dev;")]),
     "queue-keeps-packets": ("Progress", "net/netfilter/nf_queue.c", [
         ("\tif (!qh || !sk_reserve_may_park(skb))", "\tif (!qh)")]),
+    "forward-waits-for-neighbour": ("Progress", NEIGH, [
+        ("\t\tif (skb && skb->skb_iif &&\n", "\t\tif (0 && skb->skb_iif &&\n")]),
+    "users-namespaces-forward": ("Progress", NET, [
+        (" != net &&\n\t       net->user_ns == &init_user_ns;", " != net;")]),
+    "share-of-the-gone-is-cut": ("Filled", NET_SIZE, [
+        ("\t\tif (node == SK_RESERVE_SOCKETS &&\n", "\t\tif (0 &&\n")]),
+    "accounted-in-a-small-head": ("Strict", SKBUFF, [
+        (" &&\n\t\t     !(flags & KMALLOC_NOT_NORMAL_BITS);\n\tvoid *obj;", ";\n\tvoid *obj;")]),
+    "daemon-polls-heads": ("Apart", SKBUFF, [
+        ("\t\t\t\t\t\t      GFP_ATOMIC | __GFP_NOWARN |\n\t\t\t\t\t\t      __GFP_NORETRY,",
+         "\t\t\t\t\t\t      GFP_ATOMIC | __GFP_NOWARN,")]),
+    "bad-page-loses-its-block": ("Filled", ALLOC, [
+        ("\t\t\tif (mem_reserve_fits(page, order, fresh))",
+         "\t\t\tif ((!fresh || *high == pageblock_order) &&\n"
+         "\t\t\t    mem_reserve_fits(page, order, fresh))")]),
     "park-drops-uncounted": ("Balanced", NET, [
         ("\tif (IS_ENABLED(CONFIG_INET))\t/* which has the counters */\n"
          "\t\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
@@ -372,7 +386,7 @@ MUTANTS = {
          "\t\treturn NULL;")]),
     "net-build-skb-not-drawn": ("Progress", SKBUFF, [
         ("\t\t\t       GFP_ATOMIC | __GFP_NOWARN);\n\tif (unlikely(!skb))\n"
-         "\t\treturn build_skb_reserve(data, frag_size);",
+         "\t\treturn IS_ENABLED(CONFIG_MEM_RESERVE) ?\n\t\t       build_skb_reserve(data, frag_size) : NULL;",
          "\t\t\t       GFP_ATOMIC | __GFP_NOWARN);\n\tif (unlikely(!skb))\n\t\treturn NULL;")]),
     "net-rx-refill-not-drawn": ("Progress", NET_API, [
         ("(sk_reserve_active() && __sk_reserve_rx_refill(pfrag, gfp))", "false")]),
@@ -455,12 +469,13 @@ MUTANTS = {
     "net-share-left-behind": ("Balanced", NET, [
         ("\t\tsk_reserve_list_del(res);\n\t\tsk_reserve_gone", "\t\tsk_reserve_gone")]),
     "net-refused-stays-on-list": ("Balanced", NET, [
-        ("\tspin_lock(&sk_reserve_lock);\n\tsk_reserve_list_del(res);\n", "\tspin_lock(&sk_reserve_lock);\n")]),
+        ("\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tsk_reserve_list_del(res);\n\tspin_unlock",
+         "\tres = NULL;\n\tspin_unlock")]),
     "net-refused-stays-connected": ("Balanced", NET, [
         ("sk_reserve_node(NETWORK)->parent)\n\t\tsk_reserve_down();\n\treturn err;",
          "sk_reserve_node(NETWORK)->parent)\n\t\t(void)0;\n\treturn err;")]),
     "net-socket-counts-twice": ("Exact", NET, [
-        ("\tknown = sk_reserve_find(res->sk);", "\tknown = false;")]),
+        ("known = sk_reserve_find(res->sk);", "known = NULL;")]),
     "net-reconnect-waits": ("Progress", NET, [
         ("\t\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {", "\t\tif (0) {")]),
     "net-reconnect-without-share": ("Filled", NET, [
@@ -470,7 +485,7 @@ MUTANTS = {
     "net-scope-for-anybody": ("Floor", NET_API, [
         (" || !sk || !sock_flag(sk, SOCK_MEMALLOC))", " || !sk)")]),
     "net-scope-of-queue-forgotten": ("Progress", NET, [
-        ("\t\tif (flags)\n\t\t\treturn flags;\n", "")]),
+        ("return queue_is_promised(queue) ? memalloc_noreclaim_save() : 0;", "return 0;")]),
     "net-scope-of-device-forgotten": ("Progress", NET_API, [
         ("sk_reserve_active() ? memalloc_noio_save() : 0", "0")]),
     "net-control-outside-scope": ("Floor", NET, [
@@ -489,7 +504,8 @@ MUTANTS = {
         ("parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_tx_scale));",
          "parts_scale(tx, ARRAY_SIZE(tx), READ_ONCE(sk_reserve_rx_scale));")]),
     "net-scale-lowered-and-refused": ("Progress", NET, [
-        ("\tif (value > old)\n\t\terr = sk_reserve_up();", "\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
+        ("\tif (value > old && sk_reserve_node(NETWORK)->parent)\n\t\terr = sk_reserve_up();",
+         "\tif (sk_reserve_node(NETWORK)->parent)\n\t\terr = value > old ? sk_reserve_up() : -ENOMEM;")]),
     "net-knob-shown-before-it-holds": ("Exact", NET, [
         ("value = knob == sk_reserve_tried ? sk_reserve_in_force : *knob;", "value = *knob;")]),
     "max-percent-below-what-is-there": ("Strict", RESERVE, [
@@ -543,17 +559,34 @@ MUTANTS = {
 }
 
 
+def broken(tree: str, name: str) -> str:
+    """The text of the file with the mutant, or SystemExit with what has changed."""
+    _, file, edits = MUTANTS[name]
+    with open(os.path.join(tree, file), encoding="utf-8") as f:
+        text = f.read()
+    for before, after in edits:
+        if text.count(before) != 1:
+            raise SystemExit(f"mutant {name}: {file} has changed, mend the table: "
+                             f"{text.count(before)} times {before!r}")
+        text = text.replace(before, after)
+    return text
+
+
 def main() -> int:
     if sys.argv[1:2] == ["list"]:
         patterns = sys.argv[2:] or ["*"]
         print("\n".join(name for name in MUTANTS
                         if any(fnmatch.fnmatch(name, p) for p in patterns)))
         return 0
+    if len(sys.argv) == 3 and sys.argv[1] == "check":
+        for name in MUTANTS:
+            broken(sys.argv[2], name)
+        return 0
     if len(sys.argv) != 4 or sys.argv[3] not in MUTANTS:
         print(__doc__, file=sys.stderr)
         return 2
     verb, tree, name = sys.argv[1:]
-    invariant, file, edits = MUTANTS[name]
+    invariant, file, _ = MUTANTS[name]
     path = os.path.join(tree, file)
     saved = path + ".mutant-saved"
     if verb == "restore":
@@ -561,16 +594,8 @@ def main() -> int:
             os.replace(saved, path)
             os.utime(path)
         return 0
-    with open(path, encoding="utf-8") as f:
-        old = new = f.read()
-    for before, after in edits:
-        if new.count(before) != 1:
-            print(f"mutant {name}: {file} has changed, mend the table: "
-                  f"{new.count(before)} times {before!r}", file=sys.stderr)
-            return 1
-        new = new.replace(before, after)
-    with open(saved, "w", encoding="utf-8") as f:
-        f.write(old)
+    new = broken(tree, name)
+    os.rename(path, saved)
     with open(path, "w", encoding="utf-8") as f:
         f.write(new)
     print(f"{invariant}: {file}")

@@ -171,6 +171,7 @@ lint_tree() {
 check_compile() {
 	local obj=$BUILD/obj-lint log=$BUILD/logs/lint.log f o status text
 	local -a sources=()
+	each compile "the table of mutants" python3 scripts/mutants.py check "$R"
 	while read -r f; do
 		[[ $f == *.c && $f != tools/* && $f != samples/* ]] || continue
 		# One that is included by another is compiled with that, which may

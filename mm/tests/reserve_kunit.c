@@ -175,6 +175,29 @@ static void reserve_test_tree(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->top.pages.limit, LEAF_PAGES + 3);
 }
 
+/* A page that was taken off the lists, since it is bad, costs itself and not its block. */
+static void reserve_test_bad_page(struct kunit *test)
+{
+	struct reserve_test *t = test->priv;
+	struct mem_reserve_item *item;
+	struct page *bad, *page;
+
+	connect_top(test);
+	bad = draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 0);
+	KUNIT_ASSERT_NOT_NULL(test, bad);
+	/* What take_page_off_buddy() leaves: it is nobody's, and not on a list. */
+	spin_lock_irq(&mem_reserve_lock);
+	item = owners_clear(bad, 0);
+	uncharge_pages(item, 1);
+	spin_unlock_irq(&mem_reserve_lock);
+
+	page = draw(&t->a, GFP_ATOMIC | __GFP_MEMALLOC, 0);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	if (page)
+		__free_page(page);
+	__free_page(bad);
+}
+
 /* Strict: to the last unit, and not one more, at each level. */
 static void reserve_test_limit(struct kunit *test)
 {
@@ -421,6 +444,30 @@ static void swapout_idle(unsigned long ticks)
 	mem_reserve_swapout.pages = anon_reclaimed();
 	mem_reserve_swapout.since = jiffies - ticks;
 	mem_reserve_swapout.asked = jiffies;
+}
+
+/* What is reclaimed where an allocation cannot have it is of no use to it. */
+static void reserve_test_swapout_elsewhere(struct kunit *test)
+{
+	nodemask_t nodes = nodemask_of_node(first_online_node);
+	const struct oom_control oc = { .gfp_mask = GFP_KERNEL, .nodemask = &nodes };
+	const long many = totalram_pages();
+	struct zone *zone;
+
+	if (num_node_state(N_MEMORY) < 2)
+		kunit_skip(test, "there is one node");
+	connect_top(test);
+	zone = NODE_DATA(next_node(first_online_node, node_states[N_MEMORY]))->node_zones;
+	while (!populated_zone(zone))
+		zone++;
+	writeback_add(many, many);
+	mutex_lock(&oom_lock);
+	KUNIT_EXPECT_TRUE(test, mem_reserve_swapout_under_way(&oc));
+	mod_zone_page_state(zone, NR_ZONE_ACTIVE_ANON, many);
+	KUNIT_EXPECT_FALSE(test, mem_reserve_swapout_under_way(&oc));
+	mod_zone_page_state(zone, NR_ZONE_ACTIVE_ANON, -many);
+	mutex_unlock(&oom_lock);
+	writeback_add(-many, -many);
 }
 
 /* Nobody is killed for what goes to swap, arrives there, and is most of all. */
@@ -1046,6 +1093,7 @@ void mem_reserve_test_hold(bool hold)
 
 static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_tree),
+	KUNIT_CASE(reserve_test_bad_page),
 	KUNIT_CASE(reserve_test_limit),
 	KUNIT_CASE(reserve_test_limit_above),
 	KUNIT_CASE(reserve_test_filled),
@@ -1054,6 +1102,7 @@ static struct kunit_case reserve_test_cases[] = {
 	KUNIT_CASE(reserve_test_max_percent),
 	KUNIT_CASE(reserve_test_max_percent_sysctl),
 	KUNIT_CASE(reserve_test_vmstat),
+	KUNIT_CASE(reserve_test_swapout_elsewhere),
 	KUNIT_CASE(reserve_test_swapout),
 	KUNIT_CASE(reserve_test_swap_room),
 	KUNIT_CASE_SLOW(reserve_test_draw),

@@ -438,10 +438,14 @@ static bool sk_is_ours(struct sock *sk)
 	return sk_fullsock(sk) && sk_pfmemalloc_allowed(sk);
 }
 
-/* Are there SOCK_MEMALLOC sockets in another namespace? */
+/*
+ * Are there SOCK_MEMALLOC sockets in another namespace? Users may keep packets as
+ * long as they like in one that is theirs, and nothing of ours goes through it.
+ */
 static bool may_forward(const struct net *net)
 {
-	return READ_ONCE(sk_reserve_net) != net;
+	return READ_ONCE(sk_reserve_net) != net &&
+	       net->user_ns == &init_user_ns;
 }
 
 /* An ifb gives back what it gets. */
@@ -791,7 +795,9 @@ void __sk_reserve_daemon_connect(struct sock *sk)
 	if (!sk_is_tcp(sk) || sock_net(sk)->user_ns != &init_user_ns ||
 	    !has_capability_noaudit(current, CAP_SYS_RESOURCE))
 		return;
-	sk_force_memalloc(sk);
+	if (!sock_flag(sk, SOCK_MEMALLOC))
+		sk_reserve_join(sk);
+	__sk_mark_memalloc(sk);
 	/* Which has made it the kernel's */
 	sock_set_flag(sk, SOCK_IO_FLUSHER);
 	/* A page of the task's own may belong to any of its sockets. */
@@ -1042,10 +1048,15 @@ ALLOW_ERROR_INJECTION(sk_reserve_connect, ERRNO);
 void sk_reserve_join(struct sock *sk)
 {
 	struct sk_reserve *res = sk_reserve_new(sk);
+	bool alone;
 
-	/* The other one is still there: both cannot be had, and need not be. */
-	if (!IS_ERR_OR_NULL(res) && sk_reserve_list_add(res))
-		sk_reserve_resize_later(sk_reserve_active() ? SK_RESERVE_LINGER : 0);
+	if (IS_ERR_OR_NULL(res) || !sk_reserve_list_add(res))
+		return;
+	spin_lock(&sk_reserve_lock);
+	alone = list_is_singular(&sk_reserves);
+	spin_unlock(&sk_reserve_lock);
+	/* If the other one is still there, both cannot be had, and need not be. */
+	sk_reserve_resize_later(alone ? 0 : SK_RESERVE_LINGER);
 }
 EXPORT_SYMBOL_GPL(sk_reserve_join);
 

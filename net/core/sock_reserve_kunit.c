@@ -672,6 +672,35 @@ static void sk_reserve_test_retry(struct kunit *test)
 	KUNIT_EXPECT_GT(test, network_limit(), 0UL);
 }
 
+/* What a socket that is gone still has is not of what another was promised. */
+static void sk_reserve_test_gone_keeps(struct kunit *test)
+{
+	struct mem_reserve *sockets = sk_reserve_node(SOCKETS);
+	unsigned long one, two;
+	struct socket *sock;
+	struct page *page;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	one = sockets->pages.limit;
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP,
+					       &sock), 0);
+	KUNIT_EXPECT_EQ(test, sk_set_memalloc(sock->sk), 0);
+	two = sockets->pages.limit;
+	KUNIT_EXPECT_GT(test, two, one);
+	page = mem_reserve_draw_page(sockets, SK_RESERVE_GFP);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	sk_clear_memalloc(sock->sk);
+	settle();
+	KUNIT_EXPECT_EQ(test, sockets->pages.limit, two);
+	if (page)
+		__free_page(page);
+	/* It is tried again by itself. */
+	KUNIT_EXPECT_TRUE(test, timer_pending(&sk_reserve_resize_work.timer));
+	settle();
+	KUNIT_EXPECT_EQ(test, sockets->pages.limit, one);
+	sock_release(sock);
+}
+
 /* What cannot be had is refused, and changes nothing for who was there first. */
 static void sk_reserve_test_refused(struct kunit *test)
 {
@@ -1107,6 +1136,26 @@ static void sk_reserve_test_tx_share(struct kunit *test)
 	sk->sk_wmem_queued -= SK_RESERVE_SNDBUF + 1;
 	if (skb)
 		tcp_skb_tsorted_anchor_cleanup(skb);
+	kfree_skb(skb);
+	hog_free(t);
+}
+
+/* What is accounted has no head of the small ones, and room for all the same. */
+static void sk_reserve_test_accounted(struct kunit *test)
+{
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT;
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb;
+	void *object;
+
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	hog_all(t);
+	while (t->nr_objects < TEST_OBJECTS && (object = kmalloc(1024, gfp | __GFP_NOMEMALLOC)))
+		t->objects[t->nr_objects++] = object;
+	skb = alloc_skb(SKB_WITH_OVERHEAD(640), gfp | __GFP_MEMALLOC);
+	if (skb)
+		KUNIT_EXPECT_GE(test, ksize(skb->head),
+				skb_end_offset(skb) + sizeof(struct skb_shared_info));
 	kfree_skb(skb);
 	hog_free(t);
 }
@@ -1554,6 +1603,23 @@ static unsigned int wait_for_peer(struct kunit *test, struct sock *sk, unsigned 
 	return waiting;
 }
 
+/* A packet of another device, in emergency memory, is to be sent to the peer. */
+static void forward_to_peer(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	__be32 peer = htonl(TEST_PEER);
+	struct neighbour *n = __neigh_lookup_errno(&arp_tbl, &peer, t->dev);
+	struct sk_buff *skb = alloc_skb(128, GFP_KERNEL);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(n));
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb->dev = t->dev;
+	skb->skb_iif = init_net.loopback_dev->ifindex;
+	skb->pfmemalloc = true;
+	KUNIT_EXPECT_EQ(test, neigh_event_send(n, skb), 1);
+	neigh_release(n);
+}
+
 static void kswapd_gives_up(bool up)
 {
 	struct zone *zone = NODE_DATA(first_online_node)->node_zones;
@@ -1603,6 +1669,9 @@ static void sk_reserve_test_unresolved(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 6U);
 	kswapd_gives_up(false);
 	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 2), 8U);
+	/* What was received in emergency memory never waits. */
+	forward_to_peer(test);
+	KUNIT_EXPECT_EQ(test, wait_for_peer(test, NULL, 0), 8U);
 }
 
 /* A connection on the loopback device, whose client is the socket under test */
@@ -2001,6 +2070,7 @@ static void sk_reserve_test_namespaces(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
 	struct net *net = copy_net_ns(CLONE_NEWNET, &init_user_ns, &init_net);
+	static struct user_namespace users;
 	struct socket *other;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(net));
@@ -2015,6 +2085,11 @@ static void sk_reserve_test_namespaces(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wanted(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0));
 	KUNIT_EXPECT_TRUE(test, sent_on(test));
 	KUNIT_EXPECT_FALSE(test, frag_queued(test, SK_RESERVE_IPV4));
+	/* But not by way of one that users have made. */
+	KUNIT_EXPECT_TRUE(test, may_forward(net));
+	net->user_ns = &users;
+	KUNIT_EXPECT_FALSE(test, may_forward(net));
+	net->user_ns = &init_user_ns;
 
 	sk_clear_memalloc(other->sk);
 	KUNIT_EXPECT_FALSE(test, wanted(test, IPPROTO_ICMP, 0, ICMP_ECHO, 0));
@@ -2179,6 +2254,41 @@ static void sk_reserve_test_daemon(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
 	hog_free(t);
 	sock_release(sock);
+	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 0), 0);
+}
+
+/* What a daemon polls a device for is everybody's, and so are the heads for it. */
+static void sk_reserve_test_daemon_poll(struct kunit *test)
+{
+	const unsigned int flusher = PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE;
+	unsigned int flags = current->flags & (PF_KTHREAD | flusher);
+	struct sk_reserve_test *t = test->priv;
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct sk_buff *skb[128];
+	unsigned int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 4), 0);
+	static_branch_inc(&mem_reserve_daemon_key);
+	hog_all(t);
+	hog_heads(t);
+	current->flags = (current->flags & ~PF_KTHREAD) | flusher;
+	local_bh_disable();
+	for (n = 0; n < ARRAY_SIZE(skb); n++) {
+		skb[n] = napi_build_skb(page_address(page), PAGE_SIZE);
+		if (!skb[n])
+			break;
+		get_page(page);
+	}
+	local_bh_enable();
+	current->flags = (current->flags & ~(PF_KTHREAD | flusher)) | flags;
+	KUNIT_EXPECT_LT(test, n, (unsigned int)ARRAY_SIZE(skb));
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
+	while (n--)
+		kfree_skb(skb[n]);
+	__free_page(page);
+	hog_free(t);
+	static_branch_dec(&mem_reserve_daemon_key);
 	KUNIT_EXPECT_EQ(test, mem_reserve_pool_set(&mem_reserve_daemons, 0), 0);
 }
 
@@ -2371,6 +2481,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_sum_devices),
 	KUNIT_CASE(sk_reserve_test_sum_lower),
 	KUNIT_CASE(sk_reserve_test_rings),
+	KUNIT_CASE(sk_reserve_test_gone_keeps),
 	KUNIT_CASE(sk_reserve_test_refused),
 	KUNIT_CASE(sk_reserve_test_rx_small),
 	KUNIT_CASE(sk_reserve_test_rx_page),
@@ -2383,6 +2494,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_page_pool),
 	KUNIT_CASE(sk_reserve_test_tx),
 	KUNIT_CASE(sk_reserve_test_tx_share),
+	KUNIT_CASE(sk_reserve_test_accounted),
 	KUNIT_CASE(sk_reserve_test_records),
 	KUNIT_CASE(sk_reserve_test_segments),
 	KUNIT_CASE(sk_reserve_test_scope),
@@ -2414,6 +2526,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_backlog),
 	KUNIT_CASE(sk_reserve_test_drop),
 	KUNIT_CASE(sk_reserve_test_daemon),
+	KUNIT_CASE(sk_reserve_test_daemon_poll),
 	KUNIT_CASE(sk_reserve_test_daemon_mark),
 	KUNIT_CASE(sk_reserve_test_daemon_connect),
 	KUNIT_CASE(sk_reserve_test_cloned),

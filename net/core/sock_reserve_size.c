@@ -600,7 +600,9 @@ ALLOW_ERROR_INJECTION(sk_reserve_grow, ERRNO);
  * @size: what is needed
  *
  * Takes memory only for what has less than that. A node that cannot have it,
- * or of which more is in use, stays as it is.
+ * or of which more is in use, stays as it is. So does that of the sockets while
+ * anything of it is: one that is gone may have it still, and not what another was
+ * promised.
  *
  * Context: Process, under sk_reserve_mutex. Sleeps.
  * Return: true if no node stayed as it is.
@@ -611,10 +613,17 @@ bool sk_reserve_shrink(const struct sk_reserve_size *size)
 	bool done = true;
 
 	for (node = SK_RESERVE_FIRST; node < SK_RESERVE_NODES; node++) {
-		if (demand_set(node, size))
+		struct sk_reserve_size want = *size;
+
+		if (node == SK_RESERVE_SOCKETS &&
+		    READ_ONCE(sk_reserve_nodes[node].pages.usage)) {
+			size_max(&want, &sk_reserve_now[node]);
+			done &= !memcmp(&want, size, sizeof(want));
+		}
+		if (demand_set(node, &want))
 			done = false;
 		else
-			sk_reserve_now[node] = *size;
+			sk_reserve_now[node] = want;
 	}
 	trace_sk_reserve_size(size, 0);
 	return done;
