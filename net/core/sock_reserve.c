@@ -1056,7 +1056,10 @@ void sk_reserve_join(struct sock *sk)
 	alone = list_is_singular(&sk_reserves);
 	spin_unlock(&sk_reserve_lock);
 	/* If the other one is still there, both cannot be had, and need not be. */
-	sk_reserve_resize_later(alone ? 0 : SK_RESERVE_LINGER);
+	if (alone)
+		sk_reserve_resize();
+	else
+		sk_reserve_resize_later(SK_RESERVE_LINGER);
 }
 EXPORT_SYMBOL_GPL(sk_reserve_join);
 
