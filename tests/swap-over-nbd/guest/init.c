@@ -541,9 +541,7 @@ static void force_sysrq(void)
  */
 static void keep_start(void)
 {
-	if (!transport->keep || !config.reconnect)
-		return;
-	if (!beside_fork(transport->name, true))
+	if (transport->keep && config.reconnect && !beside_fork(transport->name, true))
 		transport->keep();
 	if (transport->forget)
 		transport->forget();

@@ -22,9 +22,9 @@
 #define LEGS		2
 /*
  * A server that is killed says so once, by a packet that may be lost in a flood.
- * Seconds: more than one is paused for.
+ * Seconds: more than one is paused for, and than fragments stay.
  */
-#define PATIENCE	20
+#define PATIENCE	45
 
 #define PATHS		"rig"
 #define DM_CONTROL	"/dev/mapper/control"

@@ -230,9 +230,9 @@ int net_open_unread(int port)
 	};
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)))
 		return -1;
-	return bind(fd, (struct sockaddr *)&sin6, sizeof(sin6));
+	return fd;
 }
 
 int net_listen(int port, int backlog)

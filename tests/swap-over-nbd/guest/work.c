@@ -94,7 +94,8 @@ static bool page_check(const struct work *work, unsigned long page)
 	const uint64_t *words = (const uint64_t *)(work->mem + page * RIG_PAGE);
 	uint16_t by = work->written[page];
 
-	return !by || page_good(words, page_key(work->proc, by - 1, page));
+	/* Each was written in the first pass: what says that it was not is wrong, too. */
+	return by ? page_good(words, page_key(work->proc, by - 1, page)) : !work->pass;
 }
 
 /* It runs from when the last process has filled its memory. */

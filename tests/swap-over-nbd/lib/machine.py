@@ -232,7 +232,7 @@ class Machine:
         return [message for message in messages if "event" not in message]
 
     def qmp(self, command: str, **arguments: object) -> object:
-        """The result of a command, or None from a QEMU that does not answer."""
+        """The result of a command, or None from a QEMU that refuses or does not answer."""
         conn = self._conns.get("qmp")
         if not conn:
             return None

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import dump, guestfs, oom, stress
@@ -39,6 +40,8 @@ DISK_MB = 256       # read beside the work: more than the guest can keep
 RAMFS_APPEND = "rootfstype=ramfs"
 
 PAGES_PER_MB = 256
+SENT = 0.05         # of a flood: emulation is slow, but this is next to nothing
+ADOPTED = 64        # pages that a daemon's objects may have kept for good
 
 # QEMU's emulation may run a stale breakpoint after another CPU has patched the
 # kernel's text and taken it away. No kernel does: such a run counts for nothing.
@@ -83,6 +86,8 @@ class Run:
         self.said = 0.0
         self.mark = -1
         self.forwarded = 0
+        self.flooded = 0.0          # seconds
+        self.unmade = 0             # faults that are still to come
         self.stuck_in_swap = False
         self.todo: list[tuple[float, Callable[[], None]]] = []
         self.to_sleep = False
@@ -220,6 +225,9 @@ class Run:
         out.received, out.frags = last.get("rx", 0), last.get("frags", 0)
         for key in ("swapin", "swapout", "pages", "bad"):
             setattr(out, key, max(getattr(out, key), last.get(key, 0)))
+        if out.bad:
+            out.set("corrupt", f"{out.bad} pages did not hold what was written"
+                    + (f", and then: {out.reason}" if out.verdict != "corrupt" else ""))
         if self.machine and self.scenario.stress:
             out.notes += oom.told(self.machine.console(), self.series.rows)
         if self.machine and out.verdict == "panic":
@@ -272,7 +280,8 @@ class Run:
                         "kill": (self.server.kill, self.server.restart),
                         "link": (lambda: self._link(False), lambda: self._link(True)),
                         "unplug": (self._unplug, self._plug)}[fault.action]
-            self._later(fault.at, do)
+            self.unmade += 1
+            self._later(fault.at, partial(self._make, do))
             if fault.seconds:
                 self._later(fault.at + fault.seconds, undo)
             self.fault_until = max(self.fault_until, self.begun_at + fault.at + fault.seconds)
@@ -342,7 +351,8 @@ class Run:
         self.outcome.peak(node["path"], int(node["peak"]), int(node["limit"]))
         self.tree.take(node)
         # What a daemon's objects kept for good was adopted, and is nobody's promise any more.
-        adopted = self.scenario.daemon and node["path"] in ("/", "/orphans")
+        adopted = (self.scenario.daemon and node["path"] in ("/", "/orphans")
+                   and int(node["usage"]) <= ADOPTED)
         if node["when"] == "idle" and int(node["usage"]) and not adopted:
             self.outcome.notes.append(f"leak: {node['path']} has {node['usage']} pages in use "
                                       "after the last of them should be back")
@@ -369,6 +379,8 @@ class Run:
             out.set("fail", wrong)
         elif self.stuck_in_swap:
             out.set("fail", "nothing was swapped in any more after the flood")
+        elif wrong := self._untried() or self._reported():
+            out.set("fail", wrong)
         elif leaks:
             out.set("leak", leaks[0].removeprefix("leak: "))
         elif lost > TOLERANCE:
@@ -382,10 +394,30 @@ class Run:
         return oom.wrong(self.scenario.oom, count, self.machine.console(), self.series.rows)
 
     def _wrong_stress(self) -> str:
-        """Of what only stress is asked for: other runs are judged as they always were."""
+        """Of what only stress is asked for."""
+        return next(iter([*self.wrong, *self.tree.wrong()]), "")
+
+    def _reported(self) -> str:
+        """What either kernel has said, with a taint or without one."""
         assert self.machine
-        return next(iter([*self.wrong, *self.tree.wrong(),
-                          *stress.splats(self.machine.console())]), "")
+        consoles = {"": self.machine.console()}
+        if isinstance(self.server, GuestServer):
+            consoles["the server's guest: "] = self.server.machine.console()
+        return next((f"{whose}{text}" for whose, console in consoles.items()
+                     for text in stress.splats(console)), "")
+
+    def _untried(self) -> str:
+        """A run says nothing of a flood that was not sent, or of a fault that was not made."""
+        traffic, out = self.scenario.traffic, self.outcome
+        wanted = sum(traffic.rates().values()) * self.flooded if traffic else 0
+        if traffic and traffic.rates() and sum(out.sent.values()) <= SENT * wanted:
+            return (f"of the {wanted:.0f} packets of the flood {sum(out.sent.values())} were sent: "
+                    "run it again, or with more work")
+        if self.unmade:
+            return f"{self.unmade} faults came to nothing: the work was done before"
+        if "CONFIG_MEM_RESERVE" in self.kernel.options() and not out.peaks.get("/", (0, 0))[1]:
+            return "the kernel has a reserve, and nothing was ever set aside"
+        return ""
 
     def _on_bye(self, _: str) -> None:
         raise Finished
@@ -434,7 +466,16 @@ class Run:
         elif not self.work_at:
             if now - self.staged > SETUP_STALL:
                 self._hang(f"no progress in the set-up after '{self.stage}'")
+        elif (isinstance(self.server, GuestServer) and not self.server.machine.running()):
+            self.outcome.set("fail", "the server's guest went away: "
+                             + (panic_line(self.server.machine.console())
+                                or self.server.machine.message()))
+            raise Finished
         elif now - self.begin > self.scenario.limits.hard:
+            if now - self.advanced < self.scenario.limits.stall:
+                self.outcome.set("fail", f"not done after {self.scenario.limits.hard:.0f} s, "
+                                 "and pages still move")
+                raise Finished
             self._hang(f"not done after {self.scenario.limits.hard:.0f} s")
         else:
             since = max(self.advanced, self.flood_until, self.fault_until)
@@ -471,6 +512,10 @@ class Run:
         for action in due:
             action()
 
+    def _make(self, fault: Callable[[], None]) -> None:
+        fault()
+        self.unmade -= 1
+
     def _start_flood(self) -> None:
         traffic, log = self.scenario.traffic, self.folder / "traffic.log"
         assert traffic
@@ -486,14 +531,17 @@ class Run:
     def _stop_flood(self) -> None:
         assert self.flood
         self.flood.stop()
+        self.flooded = self.scenario.traffic.seconds if self.scenario.traffic else 0
         if time.monotonic() < self.flood_until:
+            self.flooded -= self.flood_until - time.monotonic()
             self.outcome.flood_end = self.series.last().get("t", 0) / 1000
         self.outcome.sent = sent(self.flood.log)
         self.flood = None
 
     def _link(self, up: bool) -> None:
         assert self.machine
-        self.machine.qmp("set_link", name="nic", up=up)
+        if self.machine.qmp("set_link", name="nic", up=up) is None:
+            raise RigError("QEMU did not change the link: see qemu.log")
 
     def _unplug(self) -> None:
         assert self.machine
