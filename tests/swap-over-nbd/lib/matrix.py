@@ -18,7 +18,7 @@ from . import jobs, procs, report
 from .errors import RigError
 from .outcome import Outcome
 from .paths import RIG, shown
-from .runner import Settings, run as run_one
+from .runner import JUDGED, Settings, run as run_one
 from .scenario import VERDICTS, Kernel, Scenario, build, toml
 
 TABLE = RIG / "matrix.toml"
@@ -26,17 +26,17 @@ TABLE = RIG / "matrix.toml"
 RECORDS = RIG / "records"
 RECORDED = ("verdict", "reason", "recovery", "waits")
 RECORDS_HEAD = "# SPDX-License-Identifier: GPL-2.0\n# Of {}, see 'rig matrix --record'; a line of JSON each.\n"
-JUDGED = "CONFIG_MEM_RESERVE"   # other kernels are there for comparison
 # Not there when what is kept was run, and so no part of it.
 YOUNG_KEYS = {"local": "", "stress": (), "oom": "", "dimm_mb": 0, "transport": "nbd",
               "sweep": False, "fuzz": 0, "ipv6": False}
-OWN_KEYS = {"name", "about", "allow", "short", "absent"}
+OWN_KEYS = {"name", "about", "allow", "because", "short", "absent"}
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
     scenario: Scenario
     allow: tuple[str, ...]      # what is as good as ok, on a kernel that is judged
+    because: str                # that is in the reason for it
     absent: str                 # why it cannot be run at all
 
     @property
@@ -123,7 +123,7 @@ class Table:
                 raise RigError(f"{where}: unknown verdict '{verdict}'")
         values["expect"] = {"default": ["ok", *allow]}
         scenario = build(f"{name}-short" if cut else name, values, where)
-        return Cell(scenario, allow, row.get("absent", ""))
+        return Cell(scenario, allow, row.get("because", ""), row.get("absent", ""))
 
     def chosen(self, globs: list[str], short: bool) -> list[Cell]:
         for glob in globs:
@@ -274,7 +274,8 @@ class Matrix:
             return "skip"
         if not self.judged[item.kernel.label]:
             return "told"
-        return "pass" if result.verdict in ("ok", *item.cell.allow) else "fail"
+        allowed = result.verdict in item.cell.allow and item.cell.because in result.reason
+        return "pass" if result.verdict == "ok" or allowed else "fail"
 
     def count(self, state: str) -> int:
         return sum(self.state(item) == state for item in self.results)
