@@ -267,7 +267,7 @@ const char *kernel_says(const char *words)
 	if (!line)
 		return "";
 	line[strcspn(line, "\n")] = '\0';
-	snprintf(text, sizeof(text), ": %s", line);
+	snprintf(text, sizeof(text), ": %s", line + strspn(line, "] "));
 	return text;
 }
 

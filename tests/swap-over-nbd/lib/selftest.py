@@ -52,7 +52,7 @@ def _names_waits(result: dict) -> str:
 def _names_demand(result: dict) -> str:
     """How much, out of what, and what to change."""
     told = re.search(r"needs \d+ KB more, and only \d+ KB can be set aside .* with \d+ KB free; "
-                     r"free some memory, or lower net\.core\.sock_reserve_scale", result["reason"])
+                     r"free some memory, or lower net\.core\.sock_reserve_\w*scale", result["reason"])
     return "" if told else "the sentence has no figures, or not the name of a sysctl"
 
 
