@@ -1140,10 +1140,10 @@ static void sk_reserve_test_tx_share(struct kunit *test)
 	hog_free(t);
 }
 
-/* What is accounted has no head of the small ones, and room for all the same. */
-static void sk_reserve_test_accounted(struct kunit *test)
+/* What is of another kind than most, as what is accounted, has no small head. */
+static void sk_reserve_test_other_kind(struct kunit *test)
 {
-	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT;
+	const gfp_t gfp = GFP_ATOMIC | __GFP_NOWARN | __GFP_RECLAIMABLE;
 	struct sk_reserve_test *t = test->priv;
 	struct sk_buff *skb;
 	void *object;
@@ -2494,7 +2494,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_page_pool),
 	KUNIT_CASE(sk_reserve_test_tx),
 	KUNIT_CASE(sk_reserve_test_tx_share),
-	KUNIT_CASE(sk_reserve_test_accounted),
+	KUNIT_CASE(sk_reserve_test_other_kind),
 	KUNIT_CASE(sk_reserve_test_records),
 	KUNIT_CASE(sk_reserve_test_segments),
 	KUNIT_CASE(sk_reserve_test_scope),
