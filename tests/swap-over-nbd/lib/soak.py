@@ -68,7 +68,8 @@ def trial(table: Table, seed: int) -> Cell:
     allow = tuple(verdict for row in rows for verdict in row.get("allow", []))
     values["description"] = ", ".join(row["name"] for row in rows) or "base"
     values["expect"] = {"default": ["ok", *allow]}
-    return Cell(build(f"soak-{seed}", values, f"soak {seed}"), allow, "")
+    because = "".join(row.get("because", "") for row in rows)
+    return Cell(build(f"soak-{seed}", values, f"soak {seed}"), allow, because, "")
 
 
 def _stack(result: Outcome) -> str:
