@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from . import report
-from .matrix import Cell, Matrix, Table, anonymous, merged
+from .matrix import OWN_KEYS, Cell, Matrix, Table, anonymous, merged
 from .outcome import Outcome
 from .scenario import build
 
@@ -35,8 +35,7 @@ def _mixed(base: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Lists have what any has, and of two times or limits the longer one holds."""
     values = base
     for row in rows:
-        over = {key: value for key, value in row.items()
-                if key not in ("name", "about", "allow", "short")}
+        over = {key: value for key, value in row.items() if key not in OWN_KEYS}
         for key, value in over.items():
             if isinstance(value, list):
                 over[key] = [*values.get(key, []), *(v for v in value
