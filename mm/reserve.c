@@ -760,8 +760,10 @@ bool mem_reserve_fits(struct page *page, unsigned int order, bool fresh)
 {
 	struct mem_reserve_block *block = block_find(page_to_pfn(page));
 
-	if (!block || fresh)
-		return block && !block->used;
+	if (!block)
+		return false;
+	if (fresh)
+		return !block->used;
 	return block->used && block->order == order;
 }
 

@@ -469,7 +469,7 @@ class Run:
         elif not self.work_at:
             if now - self.staged > SETUP_STALL:
                 self._hang(f"no progress in the set-up after '{self.stage}'")
-        elif (isinstance(self.server, GuestServer) and not self.server.machine.running()):
+        elif isinstance(self.server, GuestServer) and not self.server.machine.running():
             self.outcome.set("fail", "the server's guest went away: "
                              + (panic_line(self.server.machine.console())
                                 or self.server.machine.message()))
