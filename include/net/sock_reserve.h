@@ -90,10 +90,10 @@ static inline bool sk_reserve_likely(void)
 	return static_branch_likely(&sk_reserve_key);
 }
 
-/* Can there be heads in the reserve at all? */
+/* Can there be heads in the reserve at all? No jump if there can. */
 static inline bool sk_reserve_has_heads(void)
 {
-	return static_branch_unlikely(&slab_reserve_key);
+	return static_branch_likely(&slab_reserve_key);
 }
 
 /* See __sk_reserve_daemon_connect(). */
@@ -300,6 +300,16 @@ static inline bool sk_reserve_may_own(const struct sk_buff *skb)
 
 #endif /* CONFIG_MEM_RESERVE */
 
+/* sk_memalloc_socks(), without a jump where there are some */
+static inline bool sk_reserve_memalloc_socks(void)
+{
+#if defined(CONFIG_MEM_RESERVE) && defined(CONFIG_NET)
+	return static_branch_likely(&memalloc_socks_key);
+#else
+	return sk_memalloc_socks();
+#endif
+}
+
 /*
  * How receive buffers are asked for while there are SOCK_MEMALLOC sockets:
  * below the watermarks as ever or, with a reserve, not there: what is below
@@ -308,7 +318,7 @@ static inline bool sk_reserve_may_own(const struct sk_buff *skb)
  */
 static inline gfp_t sk_reserve_rx_gfp(gfp_t gfp)
 {
-	if (!sk_memalloc_socks())
+	if (!sk_reserve_memalloc_socks())
 		return gfp;
 	if (sk_reserve_likely())
 		return gfp | __GFP_NOMEMALLOC;
@@ -757,6 +767,27 @@ sk_reserve_ofo_reason(const struct sk_buff *skb)
 static inline bool sk_reserve_wanted(struct net *net, struct sk_buff *skb)
 {
 	return sk_reserve_may_park(skb) || __sk_reserve_wanted(net, skb);
+}
+
+/**
+ * sk_reserve_deliver - give a packet in emergency memory to a protocol
+ * @skb: the packet
+ * @pt: the protocol: by way of the function that asks sk_reserve_wanted(), if
+ *	it has one, so that other packets are not asked for it
+ * @orig_dev: the device that received it
+ *
+ * Context: Softirq, under RCU.
+ * Return: what the protocol returns.
+ */
+static inline int sk_reserve_deliver(struct sk_buff *skb,
+				     struct packet_type *pt,
+				     struct net_device *orig_dev)
+{
+#ifdef CONFIG_MEM_RESERVE
+	if (pt->pfmemalloc_func)
+		return pt->pfmemalloc_func(skb, skb->dev, pt, orig_dev);
+#endif
+	return pt->func(skb, skb->dev, pt, orig_dev);
 }
 
 /* See __sk_reserve_may_queue_frag(). */

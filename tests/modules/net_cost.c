@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What it costs to allocate, receive and send a packet, without pressure: in
- * a guest whose clock counts instructions, so that the least of many runs is
+ * What it costs to allocate a page, and to allocate, receive and send a packet,
+ * without pressure: in a guest whose clock counts instructions, so that the least of many runs is
  * exact. One source for unmodified Linux and ours; prints a line for each
  * case, "net_cost: STATE CASE CYCLES", cycles for 1000 packets.
  *
@@ -34,6 +34,14 @@ MODULE_PARM_DESC(connected, "with a SOCK_MEMALLOC socket");
 static struct socket *receiver, *sender, *memalloc;
 static struct napi_struct napi;
 static struct net_device *napi_dev;
+
+static void case_page(void)
+{
+	struct page *page = alloc_page(GFP_ATOMIC);
+
+	if (page)
+		__free_page(page);
+}
 
 static void case_kmalloc_skb(void)
 {
@@ -155,6 +163,7 @@ static const struct {
 	void (*one)(void);
 	bool process;	/* may not run with bottom halves off */
 } cases[] = {
+	{ "alloc_page", case_page },
 	{ "alloc_skb", case_kmalloc_skb },
 	{ "alloc_skb_fclone", case_fclone_skb },
 	{ "netdev_alloc_skb", case_netdev_skb },
