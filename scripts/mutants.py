@@ -30,6 +30,7 @@ TCP_API = "include/net/tcp.h"
 NETLINK = "net/netlink/af_netlink.c"
 DEV = "net/core/dev.c"
 IP = "net/ipv4/ip_input.c"
+IP6 = "net/ipv6/ip6_input.c"
 PACKET = "net/packet/af_packet.c"
 POOL = "net/core/page_pool.c"
 
@@ -367,6 +368,16 @@ MUTANTS = {
          "\t\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
     "not-dropped-early": ("Progress", IP, [
         ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
+    "not-dropped-early-ipv6": ("Progress", IP6, [
+        ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
+    "not-dropped-early-alone": ("Progress", DEV, [
+        ("\t\tret = sk_reserve_deliver(skb, pt_prev, orig_dev);",
+         "\t\tret = pt_prev->func(skb, skb->dev, pt_prev, orig_dev);")]),
+    "not-dropped-early-in-a-list": ("Progress", DEV, [
+        ("\tif (IS_ENABLED(CONFIG_MEM_RESERVE) && pfmemalloc) {", "\tif (0) {")]),
+    "not-dropped-early-with-a-tap": ("Progress", DEV, [
+        ("\tif (sk_reserve_active() && skb_pfmemalloc(skb))\n\t\treturn sk_reserve_deliver",
+         "\tif (0)\n\t\treturn sk_reserve_deliver")]),
     "opened-while-swapping": ("Progress", DEV, [
         ("\tnoio = sk_reserve_enter_dev();\n\tif (!ret && ops->ndo_open)", "\tnoio = 0;\n\tif (!ret && ops->ndo_open)")]),
     "features-while-swapping": ("Progress", DEV, [

@@ -1745,7 +1745,7 @@ static void sk_reserve_test_route(struct kunit *test)
 	pair_down(t, &pair);
 }
 
-/* Packets as they come to ip_rcv_finish() */
+/* Packets as they come to ip_rcv_finish_pfmemalloc() */
 
 static struct sk_buff *fill_packet(struct kunit *test, struct sk_buff *skb, u8 proto,
 				   u16 dest, u8 type, u16 frag_off)
@@ -1906,6 +1906,27 @@ static void sk_reserve_test_park(struct kunit *test)
 }
 
 /* A packet socket that asks for IP alone gets it ahead of IP. */
+/* A tap of the device comes last, so that IPv4 is given a packet by deliver_skb(). */
+static void sk_reserve_test_wanted_tap(struct kunit *test)
+{
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
+	unsigned long dropped;
+	struct socket *tap;
+
+	if (!IS_BUILTIN(CONFIG_PACKET))
+		kunit_skip(test, "there are no packet sockets");
+	loopback_up(test);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_PACKET, SOCK_RAW, htons(ETH_P_IP),
+					       &tap), 0);
+	addr.sll_ifindex = init_net.loopback_dev->ifindex;
+	KUNIT_EXPECT_EQ(test, kernel_bind(tap, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
+	receive(test, TEST_PORT);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 1);
+	sock_release(tap);
+}
+
 static void sk_reserve_test_park_packet(struct kunit *test)
 {
 	unsigned long dropped;
@@ -2020,20 +2041,31 @@ static void sk_reserve_test_wanted_tcp(struct kunit *test)
 	pair_down(t, &pair);
 }
 
-static bool wanted6(struct kunit *test, u8 type)
+static struct sk_buff *test_packet6(struct kunit *test, u8 type)
 {
 	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
 	struct ipv6hdr *hdr;
 
 	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, 64);
 	hdr = skb_put_zero(skb, sizeof(*hdr));
 	hdr->version = 6;
 	hdr->nexthdr = IPPROTO_ICMPV6;
+	hdr->payload_len = htons(16);
+	hdr->hop_limit = 255;
+	hdr->saddr = in6addr_loopback;
+	hdr->daddr = in6addr_loopback;
 	*(u8 *)skb_put_zero(skb, 16) = type;
 	skb_reset_network_header(skb);
 	skb->protocol = htons(ETH_P_IPV6);
+	skb->dev = init_net.loopback_dev;
 	skb->pfmemalloc = 1;
-	return skb_wanted(skb);
+	return skb;
+}
+
+static bool wanted6(struct kunit *test, u8 type)
+{
+	return skb_wanted(test_packet6(test, type));
 }
 
 static void sk_reserve_test_wanted_ipv6(struct kunit *test)
@@ -2044,6 +2076,25 @@ static void sk_reserve_test_wanted_ipv6(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, wanted6(test, NDISC_REDIRECT));
 	KUNIT_EXPECT_TRUE(test, wanted6(test, ICMPV6_PKT_TOOBIG));
 	KUNIT_EXPECT_FALSE(test, wanted6(test, ICMPV6_ECHO_REQUEST));
+}
+
+static void sk_reserve_test_received_ipv6(struct kunit *test)
+{
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
+	struct sk_buff *skb;
+	LIST_HEAD(list);
+
+	if (!IS_BUILTIN(CONFIG_IPV6))
+		kunit_skip(test, "there is no IPv6");
+	loopback_up(test);
+	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
+	skb = test_packet6(test, ICMPV6_ECHO_REQUEST);
+	skb_reset_mac_header(skb);
+	list_add(&skb->list, &list);
+	local_bh_disable();
+	netif_receive_skb_list(&list);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 1);
 }
 
 /* One that holds nothing of the reserve */
@@ -2512,6 +2563,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_route),
 	KUNIT_CASE(sk_reserve_test_wanted),
 	KUNIT_CASE(sk_reserve_test_wanted_received),
+	KUNIT_CASE(sk_reserve_test_wanted_tap),
 	KUNIT_CASE(sk_reserve_test_park),
 	KUNIT_CASE(sk_reserve_test_park_packet),
 #ifdef CONFIG_NETFILTER
@@ -2520,6 +2572,7 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_wanted_udp),
 	KUNIT_CASE(sk_reserve_test_wanted_tcp),
 	KUNIT_CASE(sk_reserve_test_wanted_ipv6),
+	KUNIT_CASE(sk_reserve_test_received_ipv6),
 	KUNIT_CASE(sk_reserve_test_namespaces),
 	KUNIT_CASE(sk_reserve_test_frag_heads),
 	KUNIT_CASE(sk_reserve_test_frags),
