@@ -33,6 +33,9 @@ IP = "net/ipv4/ip_input.c"
 IP6 = "net/ipv6/ip6_input.c"
 PACKET = "net/packet/af_packet.c"
 POOL = "net/core/page_pool.c"
+MACVLAN = "drivers/net/macvlan.c"
+IPVLAN = "drivers/net/ipvlan/ipvlan_core.c"
+L2TP = "net/l2tp/l2tp_core.c"
 
 # name: (invariant, file, [(what stands there once, what shall stand there)])
 MUTANTS = {
@@ -348,6 +351,29 @@ MUTANTS = {
          "\tif (!net_eq(dev_net(dev), sock_net(sk)))\n\t\tgoto drop;\n\n\tskb->dev = dev;")]),
     "queue-keeps-packets": ("Progress", "net/netfilter/nf_queue.c", [
         ("\tif (!qh || !sk_reserve_may_park(skb))", "\tif (!qh)")]),
+    "macvlan-keeps-packets": ("Progress", MACVLAN, [
+        ("\tif (!sk_reserve_may_park(skb) &&\n", "\tif (0 &&\n")]),
+    "macvlan-hears-no-arp": ("Progress", MACVLAN, [
+        (" &&\n\t    (skb->protocol != htons(ETH_P_ARP) ||\n"
+         "\t     skb_queue_len(&port->bc_queue) >= MACVLAN_BC_RESERVE) &&\n", " &&\n")]),
+    "macvlan-keeps-all-arp": ("Progress", MACVLAN, [
+        (" ||\n\t     skb_queue_len(&port->bc_queue) >= MACVLAN_BC_RESERVE) &&\n", ") &&\n")]),
+    "ipvlan-keeps-packets": ("Progress", IPVLAN, [
+        ("\t    (sk_reserve_may_park(skb) ||\n", "\t    (true ||\n")]),
+    "ipvlan-hears-no-arp": ("Progress", IPVLAN, [
+        ("\t     (skb->protocol == htons(ETH_P_ARP) &&\n", "\t     (false &&\n")]),
+    "ipvlan-keeps-all-arp": ("Progress", IPVLAN, [
+        (" &&\n\t      skb_queue_len(&port->backlog) < IPVLAN_QBACKLOG_RESERVE) ||\n", ") ||\n")]),
+    "tap-keeps-packets": ("Progress", "drivers/net/tap.c", [
+        ("\tif (sk_reserve_park_drop(dev_net(dev), skb)) {", "\tif (0) {")]),
+    "l2tp-keeps-packets": ("Progress", L2TP, [
+        ("\tif (cb->ns != session->nr &&\n\t    skb_queue_len(", "\tif (0 &&\n\t    skb_queue_len(")]),
+    "l2tp-drops-what-is-missing": ("Progress", L2TP, [
+        ("\tif (cb->ns != session->nr &&\n\t    skb_queue_len(", "\tif (skb_queue_len(")]),
+    "l2tp-holds-nothing-back": ("Progress", L2TP, [
+        (" &&\n\t    skb_queue_len(&session->reorder_q) >= L2TP_REORDER_RESERVE &&\n", " &&\n")]),
+    "tipc-keeps-packets": ("Progress", "net/tipc/udp_media.c", [
+        ("\tif (sk_reserve_park_drop(sock_net(sk), skb)) {", "\tif (0) {")]),
     "forward-waits-for-neighbour": ("Progress", NEIGH, [
         ("\t\tif (skb && skb->skb_iif &&\n", "\t\tif (0 && skb->skb_iif &&\n")]),
     "users-namespaces-forward": ("Progress", NET, [

@@ -9,23 +9,33 @@
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool_netlink.h>
+#include <linux/if_tap.h>
 #include <linux/inetdevice.h>
+#include <linux/l2tp.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/oom.h>
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
+#include <linux/tipc_netlink.h>
 #include <net/arp.h>
+#include <net/genetlink.h>
 #include <net/ipv6_stubs.h>
 #include <net/netfilter/nf_queue.h>
 #include <net/page_pool/helpers.h>
 #include <net/tcp.h>
+
+#include "../l2tp/l2tp_core.h"
+#include "../tipc/netlink.h"
 
 /* Of fragments of one kind, without tuning */
 #define TEST_FRAG_PAGES	16
 #define TEST_PEER	0xc0000201	/* 192.0.2.1 */
 #define TEST_HERE	0xc0000202
 #define TEST_PORT	9999
+
+/* Packets that may wait in emergency memory, where few may */
+#define TEST_FEW	8U
 
 #define TEST_OBJECTS	4096
 
@@ -1945,6 +1955,226 @@ static void sk_reserve_test_park_packet(struct kunit *test)
 	sock_release(tap);
 }
 
+/* A message to the kernel, which answers none but one that it refuses */
+static void ask(struct kunit *test, int protocol, struct sk_buff *skb)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct msghdr msg = { .msg_name = &kernel, .msg_namelen = sizeof(kernel) };
+	struct kvec vec = { .iov_base = skb->data, .iov_len = skb->len };
+	struct socket *sock;
+
+	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, AF_NETLINK, SOCK_RAW, protocol,
+					       &sock), 0);
+	KUNIT_EXPECT_EQ(test, kernel_sendmsg(sock, &msg, &vec, 1, skb->len), (int)skb->len);
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&sock->sk->sk_receive_queue));
+	sock_release(sock);
+	kfree_skb(skb);
+}
+
+/* A macvlan device above the test's, which takes it along, or one of ipvlan */
+static void upper_new(struct kunit *test, bool ipvlan)
+{
+	struct sk_buff *skb = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	/* What one of ipvlan sends to all is queued as well: it stays down. */
+	struct ifinfomsg ifm = {
+		.ifi_flags = ipvlan ? 0 : IFF_UP,
+		.ifi_change = ipvlan ? 0 : IFF_UP,
+	};
+	struct sk_reserve_test *t = test->priv;
+	struct nlattr *info, *data;
+	struct nlmsghdr *nlh;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	nlh = nlmsg_put(skb, 0, 0, RTM_NEWLINK, sizeof(ifm), NLM_F_REQUEST | NLM_F_CREATE);
+	memcpy(nlmsg_data(nlh), &ifm, sizeof(ifm));
+	nla_put_u32(skb, IFLA_LINK, t->dev->ifindex);
+	info = nla_nest_start(skb, IFLA_LINKINFO);
+	nla_put_string(skb, IFLA_INFO_KIND, ipvlan ? "ipvlan" : "macvlan");
+	if (ipvlan) {
+		data = nla_nest_start(skb, IFLA_INFO_DATA);
+		nla_put_u16(skb, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+		nla_nest_end(skb, data);
+	}
+	nla_nest_end(skb, info);
+	nlmsg_end(skb, nlh);
+	ask(test, NETLINK_ROUTE, skb);
+}
+
+/* The test's device receives so many that are for all. */
+static void broadcast(struct kunit *test, u16 protocol, bool emergency, unsigned int nr)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb;
+	LIST_HEAD(list);
+
+	while (nr--) {
+		skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+		skb->pfmemalloc = emergency;
+		dev_hard_header(skb, t->dev, protocol, t->dev->broadcast, NULL, skb->len);
+		skb->protocol = eth_type_trans(skb, t->dev);
+		list_add_tail(&skb->list, &list);
+	}
+	local_bh_disable();
+	netif_receive_skb_list(&list);
+	local_bh_enable();
+}
+
+/* What is for all devices above another waits for a worker: of these, a little ARP. */
+static void test_park_upper(struct kunit *test, bool ipvlan)
+{
+	unsigned long dropped;
+
+	dev_up(test, 1);
+	upper_new(test, ipvlan);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
+	broadcast(test, ETH_P_IP, true, 2);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 2);
+	/* The worker could be at it on another CPU. */
+	if (num_online_cpus() > 1)
+		return;
+	broadcast(test, ETH_P_ARP, true, TEST_FEW + 1);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 3);
+}
+
+static void sk_reserve_test_park_macvlan(struct kunit *test)
+{
+	if (!IS_BUILTIN(CONFIG_MACVLAN))
+		kunit_skip(test, "there is no macvlan");
+	test_park_upper(test, false);
+}
+
+static void sk_reserve_test_park_ipvlan(struct kunit *test)
+{
+	if (!IS_BUILTIN(CONFIG_IPVLAN))
+		kunit_skip(test, "there is no ipvlan");
+	test_park_upper(test, true);
+}
+
+#if IS_BUILTIN(CONFIG_TAP)
+/* Who reads from a macvtap device would find it there, some time. */
+static void sk_reserve_test_park_tap(struct kunit *test)
+{
+	struct tap_queue *queue = kunit_kzalloc(test, sizeof(*queue), GFP_KERNEL);
+	struct tap_dev *tap = kunit_kzalloc(test, sizeof(*tap), GFP_KERNEL);
+	struct sk_reserve_test *t = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	KUNIT_ASSERT_NOT_NULL(test, tap);
+	KUNIT_ASSERT_EQ(test, ptr_ring_init(&queue->ring, 1, GFP_KERNEL), 0);
+	init_waitqueue_head(&queue->sock.wq.wait);
+	RCU_INIT_POINTER(queue->sk.sk_wq, &queue->sock.wq);
+	RCU_INIT_POINTER(tap->taps[0], queue);
+	tap->numvtaps = 1;
+	dev_up(test, 1);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	rtnl_lock();
+	KUNIT_EXPECT_EQ(test, netdev_rx_handler_register(t->dev, tap_handle_frame, tap), 0);
+	rtnl_unlock();
+	broadcast(test, ETH_P_IP, true, 1);
+	KUNIT_EXPECT_TRUE(test, ptr_ring_empty(&queue->ring));
+	broadcast(test, ETH_P_IP, false, 1);
+	KUNIT_EXPECT_FALSE(test, ptr_ring_empty(&queue->ring));
+	rtnl_lock();
+	netdev_rx_handler_unregister(t->dev);
+	rtnl_unlock();
+	ptr_ring_cleanup(&queue->ring, __skb_array_destroy_skb);
+}
+#endif
+
+#if IS_BUILTIN(CONFIG_L2TP)
+static void l2tp_packet(struct kunit *test, struct l2tp_session *session, u32 nr,
+			bool emergency)
+{
+	struct sk_buff *skb = alloc_skb(64, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb->pfmemalloc = emergency;
+	/* With a number, and the bit that says so */
+	*(__be32 *)skb_put_zero(skb, 16) = htonl(0x40000000 | nr);
+	l2tp_recv_common(session, skb, skb->data, skb->data, 0, skb->len);
+}
+
+/* What comes too early is held back, some of it, and goes on with what is missing. */
+static void sk_reserve_test_park_l2tp(struct kunit *test)
+{
+	struct l2tp_session_cfg cfg = {
+		.l2specific_type = L2TP_L2SPECTYPE_DEFAULT,
+		.reorder_timeout = 60 * HZ,
+	};
+	struct l2tp_session *session;
+	struct l2tp_tunnel *tunnel;
+	u32 nr;
+
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	KUNIT_ASSERT_EQ(test, l2tp_tunnel_create(-1, 3, 1, 1, NULL, &tunnel), 0);
+	tunnel->l2tp_net = &init_net;
+	session = l2tp_session_create(0, tunnel, 1, 1, &cfg);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(session));
+	session->tunnel = tunnel;
+	l2tp_packet(test, session, 0, true);
+	for (nr = 2; nr <= TEST_FEW + 2; nr++)
+		l2tp_packet(test, session, nr, true);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&session->reorder_q), TEST_FEW);
+	l2tp_packet(test, session, TEST_FEW + 2, false);
+	KUNIT_EXPECT_EQ(test, skb_queue_len(&session->reorder_q), TEST_FEW + 1);
+	l2tp_packet(test, session, 1, true);
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&session->reorder_q));
+	skb_queue_purge(&session->reorder_q);
+	l2tp_session_put(session);
+}
+#endif
+
+#if IS_BUILTIN(CONFIG_TIPC) && defined(CONFIG_TIPC_MEDIA_UDP)
+static void tipc_bearer(struct kunit *test, u8 cmd)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(TEST_PORT) };
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	struct nlattr *bearer, *udp;
+	void *hdr;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	hdr = genlmsg_put(skb, 0, 0, &tipc_genl_family, NLM_F_REQUEST, cmd);
+	bearer = nla_nest_start(skb, TIPC_NLA_BEARER);
+	nla_put_string(skb, TIPC_NLA_BEARER_NAME, "udp:test");
+	udp = nla_nest_start(skb, TIPC_NLA_BEARER_UDP_OPTS);
+	nla_put(skb, TIPC_NLA_UDP_LOCAL, sizeof(addr), &addr);
+	nla_put(skb, TIPC_NLA_UDP_REMOTE, sizeof(addr), &addr);
+	nla_nest_end(skb, udp);
+	nla_nest_end(skb, bearer);
+	genlmsg_end(skb, hdr);
+	ask(test, NETLINK_GENERIC, skb);
+}
+
+/* Nobody swaps over TIPC, and what is out of order would be deferred. */
+static void sk_reserve_test_park_tipc(struct kunit *test)
+{
+	__be32 here = htonl(INADDR_LOOPBACK);
+	unsigned long dropped;
+	struct sk_buff *skb;
+	struct sock *sk;
+
+	loopback_up(test);
+	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
+	tipc_bearer(test, TIPC_NL_BEARER_ENABLE);
+	skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+	__skb_pull(skb, sizeof(struct iphdr));
+	dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
+	rcu_read_lock();
+	sk = __udp4_lib_lookup(&init_net, here, 0, here, htons(TEST_PORT), 0, 0,
+			       init_net.ipv4.udp_table, NULL);
+	KUNIT_EXPECT_NOT_NULL(test, sk);
+	if (sk)
+		udp_sk(sk)->encap_rcv(sk, skb);
+	else
+		kfree_skb(skb);
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 1);
+	tipc_bearer(test, TIPC_NL_BEARER_DISABLE);
+}
+#endif
+
 #ifdef CONFIG_NETFILTER
 
 static unsigned int test_queued;
@@ -2566,6 +2796,17 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_wanted_tap),
 	KUNIT_CASE(sk_reserve_test_park),
 	KUNIT_CASE(sk_reserve_test_park_packet),
+	KUNIT_CASE(sk_reserve_test_park_macvlan),
+	KUNIT_CASE(sk_reserve_test_park_ipvlan),
+#if IS_BUILTIN(CONFIG_TAP)
+	KUNIT_CASE(sk_reserve_test_park_tap),
+#endif
+#if IS_BUILTIN(CONFIG_L2TP)
+	KUNIT_CASE(sk_reserve_test_park_l2tp),
+#endif
+#if IS_BUILTIN(CONFIG_TIPC) && defined(CONFIG_TIPC_MEDIA_UDP)
+	KUNIT_CASE(sk_reserve_test_park_tipc),
+#endif
 #ifdef CONFIG_NETFILTER
 	KUNIT_CASE(sk_reserve_test_park_queue),
 #endif
