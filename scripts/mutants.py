@@ -352,26 +352,25 @@ MUTANTS = {
     "queue-keeps-packets": ("Progress", "net/netfilter/nf_queue.c", [
         ("\tif (!qh || !sk_reserve_may_park(skb))", "\tif (!qh)")]),
     "macvlan-keeps-packets": ("Progress", MACVLAN, [
-        ("\tif (!sk_reserve_may_park(skb) &&\n", "\tif (0 &&\n")]),
-    "macvlan-hears-no-arp": ("Progress", MACVLAN, [
-        (" &&\n\t    (skb->protocol != htons(ETH_P_ARP) ||\n"
-         "\t     skb_queue_len(&port->bc_queue) >= MACVLAN_BC_RESERVE) &&\n", " &&\n")]),
-    "macvlan-keeps-all-arp": ("Progress", MACVLAN, [
-        (" ||\n\t     skb_queue_len(&port->bc_queue) >= MACVLAN_BC_RESERVE) &&\n", ") &&\n")]),
+        ("\tif (!sk_reserve_may_queue_broadcast(", "\tif (0 && !sk_reserve_may_queue_broadcast(")]),
     "ipvlan-keeps-packets": ("Progress", IPVLAN, [
-        ("\t    (sk_reserve_may_park(skb) ||\n", "\t    (true ||\n")]),
-    "ipvlan-hears-no-arp": ("Progress", IPVLAN, [
-        ("\t     (skb->protocol == htons(ETH_P_ARP) &&\n", "\t     (false &&\n")]),
-    "ipvlan-keeps-all-arp": ("Progress", IPVLAN, [
-        (" &&\n\t      skb_queue_len(&port->backlog) < IPVLAN_QBACKLOG_RESERVE) ||\n", ") ||\n")]),
+        (" &&\n\t    sk_reserve_may_queue_broadcast(dev_net(skb->dev), skb,\n"
+         "\t\t\t\t\t   skb_queue_len(&port->backlog))) {", ") {")]),
+    "nobody-asks-for-us": ("Progress", NET, [
+        ("\treturn (waiting < SK_RESERVE_BROADCASTS && seeks_neigh(skb)) ||\n", "\treturn\n")]),
+    "nobody-asks-by-ipv6": ("Progress", NET, [
+        ("\treturn hdr && ipv6_addr_is_solict_mult(&hdr->daddr);", "\treturn false;")]),
+    "all-ask-for-us": ("Progress", NET, [
+        ("\treturn (waiting < SK_RESERVE_BROADCASTS && seeks_neigh(skb)) ||\n",
+         "\treturn seeks_neigh(skb) ||\n")]),
     "tap-keeps-packets": ("Progress", "drivers/net/tap.c", [
         ("\tif (sk_reserve_park_drop(dev_net(dev), skb)) {", "\tif (0) {")]),
     "l2tp-keeps-packets": ("Progress", L2TP, [
-        ("\tif (cb->ns != session->nr &&\n\t    skb_queue_len(", "\tif (0 &&\n\t    skb_queue_len(")]),
+        ("\tif (!l2tp_may_hold_back(session, skb)) {", "\tif (0) {")]),
     "l2tp-drops-what-is-missing": ("Progress", L2TP, [
-        ("\tif (cb->ns != session->nr &&\n\t    skb_queue_len(", "\tif (skb_queue_len(")]),
+        ("\treturn (cb->has_seq && cb->ns == session->nr) ||\n", "\treturn\n")]),
     "l2tp-holds-nothing-back": ("Progress", L2TP, [
-        (" &&\n\t    skb_queue_len(&session->reorder_q) >= L2TP_REORDER_RESERVE &&\n", " &&\n")]),
+        ("\t       skb_queue_len_lockless(&session->reorder_q) < L2TP_REORDER_RESERVE ||\n", "")]),
     "tipc-keeps-packets": ("Progress", "net/tipc/udp_media.c", [
         ("\tif (sk_reserve_park_drop(sock_net(sk), skb)) {", "\tif (0) {")]),
     "forward-waits-for-neighbour": ("Progress", NEIGH, [

@@ -23,6 +23,9 @@ struct net_device;
 /* Bytes of a socket's receive queue with which it may wait for what is missing */
 #define SK_RESERVE_OFO		SZ_32K
 
+/* Packets that ask for a neighbour, in a queue of broadcasts */
+#define SK_RESERVE_BROADCASTS	8
+
 /* Bytes of one object that a socket needs for a record of TLS */
 #define SK_RESERVE_RECORD_SIZE	SZ_4K
 
@@ -75,6 +78,9 @@ bool __sk_reserve_may_send(const struct net_device *dev,
 			   const struct sk_buff *skb);
 bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb);
 bool __sk_reserve_park_drop(struct net *net);
+bool __sk_reserve_may_queue_broadcast(struct net *net,
+				      const struct sk_buff *skb,
+				      unsigned int waiting);
 bool __sk_reserve_may_queue_frag(const struct fqdir *fqdir, struct sk_buff *skb,
 				 enum sk_reserve_frag kind);
 
@@ -267,6 +273,13 @@ static inline bool __sk_reserve_wanted(struct net *net, struct sk_buff *skb)
 }
 
 static inline bool __sk_reserve_park_drop(struct net *net)
+{
+	return true;
+}
+
+static inline bool __sk_reserve_may_queue_broadcast(struct net *net,
+						    const struct sk_buff *skb,
+						    unsigned int waiting)
 {
 	return true;
 }
@@ -716,6 +729,26 @@ static inline bool sk_reserve_park_drop(struct net *net,
 					const struct sk_buff *skb)
 {
 	return !sk_reserve_may_park(skb) && __sk_reserve_park_drop(net);
+}
+
+/**
+ * sk_reserve_may_queue_broadcast - may one to many wait for a worker?
+ * @net: where it is counted if it may not, in PFMemallocParkDrop
+ * @skb: the packet, received or to be sent
+ * @waiting: how many wait already
+ *
+ * What sk_reserve_may_park() refuses is let wait if it asks who has an address,
+ * which may be ours, and few wait.
+ *
+ * Context: Any.
+ * Return: false if @skb is to be dropped.
+ */
+static inline bool sk_reserve_may_queue_broadcast(struct net *net,
+						  const struct sk_buff *skb,
+						  unsigned int waiting)
+{
+	return sk_reserve_may_park(skb) ||
+	       __sk_reserve_may_queue_broadcast(net, skb, waiting);
 }
 
 /**

@@ -463,6 +463,30 @@ bool __sk_reserve_park_drop(struct net *net)
 }
 EXPORT_SYMBOL_GPL(__sk_reserve_park_drop);
 
+/* ARP, and IPv6's to the group of an address */
+static bool seeks_neigh(const struct sk_buff *skb)
+{
+	const struct ipv6hdr *hdr;
+	struct ipv6hdr buf;
+
+	if (skb->protocol == htons(ETH_P_ARP))
+		return true;
+	if (skb->protocol != htons(ETH_P_IPV6))
+		return false;
+	hdr = skb_header_pointer(skb, skb_network_offset(skb), sizeof(buf), &buf);
+	return hdr && ipv6_addr_is_solict_mult(&hdr->daddr);
+}
+
+/* See sk_reserve_may_queue_broadcast(). */
+bool __sk_reserve_may_queue_broadcast(struct net *net,
+				      const struct sk_buff *skb,
+				      unsigned int waiting)
+{
+	return (waiting < SK_RESERVE_BROADCASTS && seeks_neigh(skb)) ||
+	       !__sk_reserve_park_drop(net);
+}
+EXPORT_SYMBOL_GPL(__sk_reserve_may_queue_broadcast);
+
 /**
  * __sk_reserve_may_send - may a packet in emergency memory be sent on?
  * @dev: the device

@@ -9,6 +9,7 @@
 #include <linux/ethtool.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool_netlink.h>
+#include <linux/if_packet.h>
 #include <linux/if_tap.h>
 #include <linux/inetdevice.h>
 #include <linux/l2tp.h>
@@ -18,6 +19,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/swap.h>
 #include <linux/tipc_netlink.h>
+#include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/genetlink.h>
 #include <net/ipv6_stubs.h>
@@ -2000,6 +2002,37 @@ static void upper_new(struct kunit *test, bool ipvlan)
 	ask(test, NETLINK_ROUTE, skb);
 }
 
+static struct sk_buff *test_packet6(struct kunit *test, u8 type)
+{
+	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
+	struct ipv6hdr *hdr;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_reserve(skb, 64);
+	hdr = skb_put_zero(skb, sizeof(*hdr));
+	hdr->version = 6;
+	hdr->nexthdr = IPPROTO_ICMPV6;
+	hdr->payload_len = htons(16);
+	hdr->hop_limit = 255;
+	hdr->saddr = in6addr_loopback;
+	hdr->daddr = in6addr_loopback;
+	*(u8 *)skb_put_zero(skb, 16) = type;
+	skb_reset_network_header(skb);
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->dev = init_net.loopback_dev;
+	skb->pfmemalloc = 1;
+	return skb;
+}
+
+/* One that asks who has ::1 */
+static struct sk_buff *solicitation(struct kunit *test)
+{
+	struct sk_buff *skb = test_packet6(test, NDISC_NEIGHBOUR_SOLICITATION);
+
+	addrconf_addr_solict_mult(&in6addr_loopback, &ipv6_hdr(skb)->daddr);
+	return skb;
+}
+
 /* The test's device receives so many that are for all. */
 static void broadcast(struct kunit *test, u16 protocol, bool emergency, unsigned int nr)
 {
@@ -2008,7 +2041,8 @@ static void broadcast(struct kunit *test, u16 protocol, bool emergency, unsigned
 	LIST_HEAD(list);
 
 	while (nr--) {
-		skb = test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
+		skb = protocol == ETH_P_IPV6 ? solicitation(test) :
+		      test_packet(test, IPPROTO_UDP, TEST_PORT, 0, 0);
 		skb->pfmemalloc = emergency;
 		dev_hard_header(skb, t->dev, protocol, t->dev->broadcast, NULL, skb->len);
 		skb->protocol = eth_type_trans(skb, t->dev);
@@ -2033,7 +2067,9 @@ static void test_park_upper(struct kunit *test, bool ipvlan)
 	/* The worker could be at it on another CPU. */
 	if (num_online_cpus() > 1)
 		return;
-	broadcast(test, ETH_P_ARP, true, TEST_FEW + 1);
+	broadcast(test, ETH_P_IPV6, true, 1);
+	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 2);
+	broadcast(test, ETH_P_ARP, true, TEST_FEW);
 	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 3);
 }
 
@@ -2269,28 +2305,6 @@ static void sk_reserve_test_wanted_tcp(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, segment_wanted(test, t->sock->sk));
 	KUNIT_EXPECT_FALSE(test, segment_wanted(test, pair.server->sk));
 	pair_down(t, &pair);
-}
-
-static struct sk_buff *test_packet6(struct kunit *test, u8 type)
-{
-	struct sk_buff *skb = alloc_skb(256, GFP_KERNEL);
-	struct ipv6hdr *hdr;
-
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	skb_reserve(skb, 64);
-	hdr = skb_put_zero(skb, sizeof(*hdr));
-	hdr->version = 6;
-	hdr->nexthdr = IPPROTO_ICMPV6;
-	hdr->payload_len = htons(16);
-	hdr->hop_limit = 255;
-	hdr->saddr = in6addr_loopback;
-	hdr->daddr = in6addr_loopback;
-	*(u8 *)skb_put_zero(skb, 16) = type;
-	skb_reset_network_header(skb);
-	skb->protocol = htons(ETH_P_IPV6);
-	skb->dev = init_net.loopback_dev;
-	skb->pfmemalloc = 1;
-	return skb;
 }
 
 static bool wanted6(struct kunit *test, u8 type)
