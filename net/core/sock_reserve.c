@@ -48,6 +48,7 @@
 #include <linux/spinlock.h>
 #include <linux/udp.h>
 #include <linux/workqueue.h>
+#include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/hotdata.h>
 #include <net/inet6_hashtables.h>
