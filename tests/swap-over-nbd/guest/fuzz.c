@@ -4,8 +4,11 @@
  * sysctls, files of sysfs, NBD's netlink messages, MTU, rings, swapon, storage
  * daemons. One that reaches code which none before it has is kept, and mutated
  * in turn; the kernel says which that was, see KCOV in
- * Documentation/dev-tools/kcov.rst. After each sequence all is undone, and nothing of
- * the reserve may be in use; in the end the root's limit must be what it was.
+ * Documentation/dev-tools/kcov.rst. After each sequence all is undone, nothing of
+ * the reserve may be in use, and the kernel must not have reported anything; in the end
+ * the root's limit must be what it was. A sequence after which that is not so loses one
+ * step after the other, as long as it still happens, and what is left is told. Each is on
+ * the console before it is tried, for what ends the guest.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -26,6 +29,7 @@
 #include "rig.h"
 
 #define KCOV		"/sys/kernel/debug/kcov"
+#define WARN_AGAIN	"/sys/kernel/debug/clear_warn_once"
 #define KCOV_INIT	_IOR('c', 1, unsigned long)
 #define KCOV_ENABLE	_IO('c', 100)
 #define KCOV_PC		0
@@ -60,7 +64,7 @@ static uint64_t rnd;
 static char *files[MAX_FILES];
 static unsigned int nr_files, nr_sysctls;
 static char defaults[MAX_FILES][32];
-static int genl, sock = -1;
+static int genl, kmsg, sock = -1;
 static const char *device;
 static bool connected, swapping, down, resized;
 
@@ -252,15 +256,16 @@ static void mutate(struct input *in)
 	}
 }
 
-static void told(const struct input *in)
+static void told(const char *about, const struct input *in)
 {
-	for (unsigned int i = 0; i < in->count; i++) {
-		char text[4 * MAX_BYTES + 1] = "";
+	char text[MAX_STEPS * (2 * MAX_BYTES + 8) + 1] = "", *at = text;
 
+	for (unsigned int i = 0; i < in->count; i++) {
+		at += sprintf(at, " %u:", in->step[i].op);
 		for (unsigned int j = 0; j < in->step[i].len; j++)
-			sprintf(text + 2 * j, "%02x", (unsigned char)in->step[i].bytes[j]);
-		fprintf(stderr, "fuzz: step %u op %u bytes %s\n", i, in->step[i].op, text);
+			at += sprintf(at, "%02x", (unsigned char)in->step[i].bytes[j]);
 	}
+	fprintf(stderr, "fuzz: %s, op:bytes%s\n", about, text);
 }
 
 /* -- one after the other ----------------------------------------------------- */
@@ -324,6 +329,34 @@ static unsigned int try(const struct input *in)
 	}
 	undo();
 	return fresh;
+}
+
+/* After it, is more in use than before, or has the kernel reported something? */
+static bool fails(const struct input *in, unsigned int *fresh)
+{
+	unsigned long used;
+
+	nodes_limit(&used);
+	file_write(WARN_AGAIN, "1", 1);
+	*fresh = try(in);
+	return !nodes_settle(ANY_LIMIT, used, SETTLE_SECONDS) ||
+	       kernel_said(kmsg, "WARNING: ", "BUG: ");
+}
+
+static void minimize(struct input *in)
+{
+	unsigned int at = in->count, fresh;
+	struct input less;
+
+	while (at--) {
+		less = *in;
+		less.count--;
+		memmove(&less.step[at], &less.step[at + 1],
+			(less.count - at) * sizeof(less.step[0]));
+		if (less.count && fails(&less, &fresh))
+			*in = less;
+	}
+	told("what is left of it", in);
 }
 
 static void find(const char *folder, bool sysctls)
@@ -392,8 +425,11 @@ void fuzz_run(const char *swap)
 	make_swap(device);
 	files_find();
 	kcov_open();
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END))
+		die("/dev/kmsg");
 	undo();
-	if (!nodes_settle(0, LINGER_SECONDS))
+	if (!nodes_settle(0, 0, LINGER_SECONDS))
 		die("fuzz: the reserve stays connected");
 	limit = nodes_limit(&used);
 	while (now_ms() < end) {
@@ -406,19 +442,20 @@ void fuzz_run(const char *swap)
 		}
 		for (i = pick(4); i; i--)
 			mutate(&in);
-		fresh = try(&in);
+		told("input", &in);
+		if (fails(&in, &fresh)) {
+			nodes_limit(&used);
+			minimize(&in);
+			die("fuzz: after input %u, on the console, %lu are in use, or the kernel has reported something",
+			    tried, used);
+		}
 		nr_seen += fresh;
 		if (fresh && nr_kept < MAX_KEPT)
 			kept[nr_kept++] = in;
-		if (!nodes_settle(ANY_LIMIT, SETTLE_SECONDS)) {
-			told(&in);
-			nodes_limit(&used);
-			die("fuzz: after input %u, on the console, %lu are in use", tried, used);
-		}
 		if (!(++tried % TOLD))
 			say("fuzzing %u", tried);
 	}
-	if (!nodes_settle(limit, LINGER_SECONDS))
+	if (!nodes_settle(limit, 0, LINGER_SECONDS))
 		die("fuzz: in the end the root's limit is %lu, before %lu", nodes_limit(&used), limit);
 	say("fuzzed %u inputs, %u of them kept, %u places in the code", tried, nr_kept, nr_seen);
 	close(genl);

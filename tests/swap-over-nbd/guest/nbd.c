@@ -261,8 +261,8 @@ static int nbd_again(int fd, unsigned int index, int sock)
 	return message_talk(fd, &msg);
 }
 
-/* Is @words among what the kernel has said since this was asked last? */
-static bool kernel_said(int kmsg, const char *words)
+/* Is one of two things among what the kernel has said since this was asked last? */
+bool kernel_said(int kmsg, const char *words, const char *others)
 {
 	static char line[2048];
 	bool found = false;
@@ -275,7 +275,7 @@ static bool kernel_said(int kmsg, const char *words)
 		if (len <= 0)
 			return found;
 		line[len] = '\0';
-		found |= strstr(line, words) != NULL;
+		found |= strstr(line, words) || strstr(line, others);
 	}
 }
 
@@ -292,9 +292,9 @@ static bool offer_again(int fd, int kmsg, unsigned int index)
 	for (int i = 0; i < paths(); i++) {
 		if (!offered[i])
 			continue;
-		kernel_said(kmsg, "");
+		kernel_said(kmsg, "", "");
 		nbd_again(fd, index, socks[i]);
-		offered[i] = !kernel_said(kmsg, "reconnected socket");
+		offered[i] = !kernel_said(kmsg, "reconnected socket", "reconnected socket");
 		left |= offered[i];
 	}
 	return left;

@@ -112,14 +112,17 @@ unsigned long nodes_limit(unsigned long *used)
 	return limit;
 }
 
-/* What is on its way comes back by itself. With ANY_LIMIT only that counts. */
-bool nodes_settle(unsigned long limit, unsigned int seconds)
+/*
+ * What is on its way comes back by itself, until @left is in use. With ANY_LIMIT only
+ * that counts.
+ */
+bool nodes_settle(unsigned long limit, unsigned long left, unsigned int seconds)
 {
 	unsigned long used, now;
 
 	for (unsigned int i = 0; i < seconds * 10; i++) {
 		now = nodes_limit(&used);
-		if (!used && (limit == ANY_LIMIT || now == limit))
+		if (used <= left && (limit == ANY_LIMIT || now == limit))
 			return true;
 		usleep(100 * 1000);
 	}

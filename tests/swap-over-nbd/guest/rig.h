@@ -119,6 +119,7 @@ int nbd_connect(int fd, unsigned int index, unsigned int patience);
 void nbd_keep(int fd, unsigned int index) __attribute__((noreturn));
 void nbd_forget(void);
 int nbd_message(int fd, const unsigned char *bytes, unsigned int len, int sock);
+bool kernel_said(int kmsg, const char *words, const char *others);
 
 /* ktls.c */
 int ktls_start(int fd, bool server);
@@ -182,6 +183,6 @@ void nodes_close(struct nodes *nodes);
 #define ANY_LIMIT	(~0UL)
 
 unsigned long nodes_limit(unsigned long *used);
-bool nodes_settle(unsigned long limit, unsigned int seconds);
+bool nodes_settle(unsigned long limit, unsigned long left, unsigned int seconds);
 
 #endif

@@ -239,7 +239,7 @@ static void balance(const struct op *op, unsigned int n, unsigned long limit)
 {
 	unsigned long used, now;
 
-	if (nodes_settle(op->connected ? limit : ANY_LIMIT, SETTLE_SECONDS))
+	if (nodes_settle(op->connected ? limit : ANY_LIMIT, 0, SETTLE_SECONDS))
 		return;
 	now = nodes_limit(&used);
 	die("sweep: after '%s' with failure %u %lu of the reserve are in use, its limit is %lu, before %lu",
