@@ -16,7 +16,7 @@ from .machine import Machine, Spec, has_device
 from .outcome import TOLERANCE, Outcome, Series
 from .procs import scratch
 from .scenario import Kernel, Scenario
-from .server import GuestServer, HostServer, LocalServer, free_port
+from .server import GuestServer, HostServer, LocalServer, Server, free_port
 from .transports import CLIENT
 from .traffic import GuestFlood, HostFlood, sent
 
@@ -77,7 +77,7 @@ class Run:
         self.folder = settings.out / (f"{scenario.name}-{seed}" if settings.by_kernel
                                       else self.outcome.name)
         self.series = Series()
-        self.server: HostServer | GuestServer | LocalServer | None = None
+        self.server: Server | None = None
         self.machine: Machine | None = None
         self.flood: HostFlood | GuestFlood | None = None
         self.stage = "boot"
@@ -185,7 +185,7 @@ class Run:
                     nic=scenario.nic, netdev=netdev, flood=scenario.topology == "single",
                     hotplug=hotplug, netdev2=SECOND_NET if hotplug else "",
                     disk_mb=DISK_MB if "cache" in work.pressure else 0,
-                    disk=getattr(self.server, "disk", None), args=args,
+                    disk=self.server.disk if self.server else None, args=args,
                     append=" ".join(filter(None, (RAMFS_APPEND if stays else "",
                                                   scenario.append, self.settings.append))))
 
@@ -276,7 +276,7 @@ class Run:
         for fault in self.scenario.faults:
             if fault.at < 0:
                 continue
-            assert isinstance(self.server, HostServer | GuestServer)
+            assert self.server
             do, undo = {"pause": (self.server.pause, self.server.resume),
                         "kill": (self.server.kill, self.server.restart),
                         "link": (lambda: self._link(False), lambda: self._link(True)),
@@ -404,7 +404,7 @@ class Run:
         """What either kernel has said, with a taint or without one."""
         assert self.machine
         consoles = {"": self.machine.console()}
-        if isinstance(self.server, GuestServer):
+        if self.server and self.server.machine:
             consoles["the server's guest: "] = self.server.machine.console()
         return next((f"{whose}{text}" for whose, console in consoles.items()
                      for text in stress.splats(console)), "")
@@ -469,10 +469,9 @@ class Run:
         elif not self.work_at:
             if now - self.staged > SETUP_STALL:
                 self._hang(f"no progress in the set-up after '{self.stage}'")
-        elif isinstance(self.server, GuestServer) and not self.server.machine.running():
+        elif self.server and (serving := self.server.machine) and not serving.running():
             self.outcome.set("fail", "the server's guest went away: "
-                             + (panic_line(self.server.machine.console())
-                                or self.server.machine.message()))
+                             + (panic_line(serving.console()) or serving.message()))
             raise Finished
         elif now - self.begin > self.scenario.limits.hard:
             if now - self.advanced < self.scenario.limits.stall:
@@ -541,14 +540,16 @@ class Run:
         self.outcome.sent = sent(self.flood.log)
         self.flood = None
 
-    def _link(self, up: bool) -> None:
+    def _card(self, command: str, **arguments: object) -> None:
         assert self.machine
-        if self.machine.qmp("set_link", name="nic", up=up) is None:
-            raise RigError("QEMU did not change the link: see qemu.log")
+        if self.machine.qmp(command, **arguments) is None:
+            raise RigError(f"QEMU refused {command}: see qemu.log")
+
+    def _link(self, up: bool) -> None:
+        self._card("set_link", name="nic", up=up)
 
     def _unplug(self) -> None:
-        assert self.machine
-        self.machine.qmp("device_del", id="nic")
+        self._card("device_del", id="nic")
 
     def _plug(self) -> None:
         """A guest that has not let go of the card yet cannot be given another."""
@@ -558,7 +559,7 @@ class Run:
         if not gone:
             self._later(1, self._plug)
             return
-        self.machine.qmp("device_add", **self.machine.nic())
+        self._card("device_add", **self.machine.nic())
         self.outcome.notes.append(f"plugged in again {time.monotonic() - self.work_at:.0f} s "
                                   "after the work began")
 

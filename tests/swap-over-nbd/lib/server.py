@@ -36,7 +36,32 @@ def check_port(port: int) -> None:
                            "or none and a free one is found") from error
 
 
-class HostServer:
+class Server:
+    """What is swapped to, and whatever may happen to it."""
+
+    address = ""
+    port = 10809
+    machine: Machine | None = None      # a guest of its own
+    disk: Path | None = None            # of the guest that swaps
+
+    def pause(self) -> None:
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """Its connections end, and no other can be made."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+class HostServer(Server):
     """nbd-server on a port of the loopback interface, with a sparse file."""
 
     # As the guest has it, and here: QEMU's user network is between them.
@@ -89,11 +114,10 @@ class HostServer:
         self.export.unlink(missing_ok=True)
 
 
-class LocalServer:
+class LocalServer(Server):
     """nbdkit in the guest that swaps, over a disk of the guest: a sparse file here."""
 
     ADDRESSES = {"unix": "/run/swap", "tcp": "127.0.0.1"}
-    port = 10809
 
     def __init__(self, folder: Path, size_mb: int, kind: str) -> None:
         self.address = self.ADDRESSES[kind]
@@ -105,7 +129,7 @@ class LocalServer:
         self.disk.unlink(missing_ok=True)
 
 
-class GuestServer:
+class GuestServer(Server):
     """
     A guest of its own that serves, told what to do over its signal port.
 
@@ -113,8 +137,8 @@ class GuestServer:
     serves it, and how that comes and goes, is for the classes below to say.
     """
 
+    machine: Machine
     address = "10.0.9.2"
-    port = 10809
     export = "/run/swap.img"
 
     def __init__(self, machine: Machine, folder: Path, size_mb: int, netem: str) -> None:
@@ -158,21 +182,7 @@ class GuestServer:
     # -- for each kind of server ----------------------------------------------
 
     def prepare(self) -> None:
-        """What has to be there before anything is served."""
-
-    def pause(self) -> None:
-        raise NotImplementedError
-
-    def resume(self) -> None:
-        raise NotImplementedError
-
-    def kill(self) -> None:
-        """Its connections end, and no other can be made."""
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        """Also the first start."""
-        raise NotImplementedError
+        """What has to be there before restart(), which is the first start as well."""
 
 
 class ProgramServer(GuestServer):
