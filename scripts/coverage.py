@@ -11,7 +11,11 @@ that has never run and does not stand in LIST with its reason; fails if there is
 one, or if LIST explains a line that did run.
 
 LIST has four columns, divided by tabs: file, function, the line as it stands in
-the source without the white space around it, and the reason.
+the source without the white space around it, and the reason. Of branches a share
+of BRANCHES is asked for; if there are fewer, each line is told that has one which
+was never taken.
+
+Headers count as far as our own objects have them inline.
 """
 
 import json
@@ -26,6 +30,8 @@ Lines = dict[int, int]                          # line: how often it has run
 Ways = dict[tuple[int, int], int]               # the same of the nth branch of a line
 Names = dict[int, str]                          # the function of a line
 Reasons = dict[tuple[str, str, str], str]
+
+BRANCHES = 0.95
 
 
 def unpacked(blob: bytes) -> Iterator[tuple[str, bytes]]:
@@ -95,6 +101,18 @@ def share(counts: Any) -> str:
     return f"{ran} of {len(counts)} ({100 * ran / max(1, len(counts)):.1f} %)"
 
 
+def untaken(files: list[str], lines: dict[str, Lines], ways: dict[str, Ways]) -> list[str]:
+    """Of lines that did run; of the others it goes without saying."""
+    told = []
+    for file in files:
+        every: dict[int, list[int]] = defaultdict(list)
+        for (line, _), count in sorted(ways[file].items()):
+            every[line].append(count)
+        told += [f"{file}:{line}: {counts.count(0)} of {len(counts)}"
+                 for line, counts in every.items() if 0 in counts and lines[file][line]]
+    return told
+
+
 def main() -> int:
     args = sys.argv[1:]
     if "--" not in args or args.index("--") < 3 or args[-1] == "--":
@@ -114,7 +132,7 @@ def main() -> int:
         of_which += len(told)
         missing += [f"{file}:{number}: {key[1]}: {key[2]}"
                     for number, key in never.items() if number not in told]
-        if not lines[file]:
+        if not lines[file] and file.endswith(".c"):
             missing.append(f"{file}: nothing of it is counted: is it in kmake_for()?")
         print(f"| {file} | {share(lines[file])} | {len(told)} | {share(ways[file])} |")
     every = {(file, key): ran for file in files for key, ran in lines[file].items()}
@@ -124,7 +142,10 @@ def main() -> int:
         print(f"never run: {line}")
     for file, name, line in sorted(set(reasons) - used):
         print(f"explained, but it has run or is gone: {file}: {name}: {line}")
-    return 1 if missing or set(reasons) - used else 0
+    few = sum(1 for ran in branches.values() if ran) < BRANCHES * len(branches)
+    for line in untaken(files, lines, ways) if few else []:
+        print(f"branches never taken: {line}")
+    return 1 if missing or few or set(reasons) - used else 0
 
 
 if __name__ == "__main__":
