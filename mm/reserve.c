@@ -612,6 +612,19 @@ static void page_orphan(struct mem_reserve_item **owner)
 	*owner = orphans;
 }
 
+/* Move it to the pool's single pages: it is of the pool's limit, which remains. */
+static void page_to_pool(struct mem_reserve_item **owner)
+{
+	struct mem_reserve_item *item = *owner;
+	struct mem_reserve_item *pages = item_find(&item->res->items, NULL, 0);
+
+	lockdep_assert_held(&mem_reserve_lock);
+
+	uncharge_pages(item, 1);
+	WARN_ON_ONCE(charge_pages(pages, 1));
+	*owner = pages;
+}
+
 static void orphans_leave(struct mem_reserve_item *item, unsigned long nr)
 {
 	lockdep_assert_held(&mem_reserve_lock);
@@ -1096,8 +1109,9 @@ static bool memory_is_plentiful(void)
 	return false;
 }
 
-/* At most @nr of the pages drawn for @item are nobody's from here on. */
-static void pages_adopt(struct mem_reserve_item *item, unsigned long nr)
+/* At most @nr of the pages drawn for @item are somebody else's from here on, or nobody's. */
+static void pages_pass(struct mem_reserve_item *item, unsigned long nr,
+		       void (*pass)(struct mem_reserve_item **owner))
 {
 	struct mem_reserve_block *block;
 	unsigned long i;
@@ -1110,7 +1124,7 @@ static void pages_adopt(struct mem_reserve_item *item, unsigned long nr)
 		for (i = 0; nr && block->used && i < pageblock_nr_pages; i++) {
 			if (block->owner[i] != item)
 				continue;
-			page_orphan(&block->owner[i]);
+			pass(&block->owner[i]);
 			nr--;
 		}
 		spin_unlock_irq(&mem_reserve_lock);
@@ -1137,7 +1151,7 @@ static bool item_adopt(struct mem_reserve_item *item)
 	if (item->cache)
 		slab_reserve_adopt(item, nr);
 	else
-		pages_adopt(item, nr);
+		pages_pass(item, nr, page_orphan);
 	return true;
 }
 
@@ -2793,7 +2807,7 @@ static void item_end(struct mem_reserve_item *item)
 	spin_unlock_irq(&mem_reserve_lock);
 	slab_reserve_adopt(item, ULONG_MAX);
 	/* Slabs that are empty, and that RCU has not freed yet */
-	pages_adopt(item, ULONG_MAX);
+	pages_pass(item, ULONG_MAX, item->pooled ? page_to_pool : page_orphan);
 
 	spin_lock_irq(&mem_reserve_lock);
 	/* What mem_reserve_charge() took is not to be had any more. */

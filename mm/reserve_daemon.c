@@ -108,19 +108,21 @@ struct page *__mem_reserve_daemon_page(gfp_t gfp, unsigned int order,
 	return NULL;
 }
 
-/* The old demand is in force if this fails. */
+/*
+ * The old demand is in force if this fails. The key is on before there is one, and
+ * off after it is gone: who sees it off, see slab_daemon_new(), has no page of it.
+ */
 static int daemons_set(unsigned long pages)
 {
 	bool was = static_key_enabled(&mem_reserve_daemon_key);
-	int err = mem_reserve_pool_set(&mem_reserve_daemons, pages);
+	int err;
 
-	if (err)
-		return err;
-	if (pages && !was)
+	if (!was)
 		static_branch_enable(&mem_reserve_daemon_key);
-	else if (!pages && was)
+	err = mem_reserve_pool_set(&mem_reserve_daemons, pages);
+	if (err ? !was : !pages)
 		static_branch_disable(&mem_reserve_daemon_key);
-	return 0;
+	return err;
 }
 
 static int daemon_kbytes_handler(const struct ctl_table *table, int write,

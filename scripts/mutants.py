@@ -107,7 +107,7 @@ MUTANTS = {
         ("\tunsigned long after = item->want_pooled ? 0 : item->want_pages;",
          "\tunsigned long after = item->want_pages;")]),
     "pool-pages-never-adopted": ("Filled", RESERVE, [
-        ("\t\tpages_adopt(item, nr);", "\t\t;")]),
+        ("\t\tpages_pass(item, nr, page_orphan);", "\t\t;")]),
     "ending-still-charged": ("Balanced", RESERVE, [
         ("\tif (item->ending || !mem_reserve_connected(res))",
          "\tif (!mem_reserve_connected(res))")]),
@@ -197,8 +197,7 @@ MUTANTS = {
     "reconnect-waits-for-tree": ("Progress", RESERVE, [
         ("\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))\n\t\treturn -EAGAIN;\n", "")]),
     "net-reconnect-refused": ("Progress", NET, [
-        ("\t\tsk_reserve_resize();\n\t\treturn 0;\n\t}\n\tif (!err || !added)",
-         "\t\treturn err;\n\t}\n\tif (!err || !added)")]),
+        ("\tif (err == -EAGAIN)\n\t\treturn 0;\n", "")]),
     "net-daemon-not-charged": ("Strict", NET, [
         ("\treturn skb_move(skb, &mem_reserve_daemons, roomy);", "\treturn roomy;")]),
     "net-anybody-is-a-daemon": ("Floor", NET_API, [
@@ -321,7 +320,7 @@ MUTANTS = {
         ("\tskb->head_frag = head_frag;\n\tskb->data    += off;",
          "\tskb->head_frag = 0;\n\tskb->data    += off;")]),
     "net-expanded-not-charged": ("Floor", SKBUFF, [
-        ("\tif (sk_reserve_active() && skb_pfmemalloc(skb))\n\t\tdata =", "\tif (0)\n\t\tdata =")]),
+        ("\tif (sk_reserve_active() && skb_emergency_flag(skb))\n\t\tdata =", "\tif (0)\n\t\tdata =")]),
     "net-copy-unmarked": ("Apart", SKBUFF, [
         ("\tn->pfmemalloc |= skb->pfmemalloc;\n", "")]),
     "net-segments-not-charged": ("Progress", SKBUFF, [
@@ -393,6 +392,17 @@ MUTANTS = {
          "\t\tNET_INC_STATS(net, LINUX_MIB_PFMEMALLOCPARKDROP);\n", "")]),
     "not-dropped-early": ("Progress", IP, [
         ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
+    "sent-in-one-piece-uncharged": ("Progress", SKBUFF, [
+        ("\tif (sk_reserve_active() && skb_emergency_flag(skb))\n",
+         "\tif (sk_reserve_active() && skb_pfmemalloc(skb))\n")]),
+    "sent-in-one-piece-not-at-all": ("Progress", NET, [
+        ("rx_data(size) : tx_data(payer, size);", "rx_data(size) : NULL;")]),
+    "all-packets-are-precious": ("Strict", SKBUFF, [
+        ("\tif (sk_reserve_active() && is_skb_wmem(skb) && sk_fullsock(skb->sk) &&\n"
+         "\t    sock_flag(skb->sk, SOCK_MEMALLOC))\n\t\treturn SKB_ALLOC_TX;",
+         "\tif (sk_reserve_active())\n\t\treturn SKB_ALLOC_TX;")]),
+    "pool-ends-in-orphans": ("Filled", RESERVE, [
+        ("item->pooled ? page_to_pool : page_orphan", "page_orphan")]),
     "not-dropped-early-ipv6": ("Progress", IP6, [
         ("\tif (!sk_reserve_wanted(net, skb)) {", "\tif (0) {")]),
     "not-dropped-early-alone": ("Progress", DEV, [
@@ -508,8 +518,8 @@ MUTANTS = {
         ("\tres = sk_reserve_find(sk);\n\tif (res)\n\t\tsk_reserve_list_del(res);\n\tspin_unlock",
          "\tres = NULL;\n\tspin_unlock")]),
     "net-refused-stays-connected": ("Balanced", NET, [
-        ("sk_reserve_node(NETWORK)->parent)\n\t\tsk_reserve_down();\n\treturn err;",
-         "sk_reserve_node(NETWORK)->parent)\n\t\t(void)0;\n\treturn err;")]),
+        ("->parent && !sk_reserve_mending())\n\t\tsk_reserve_down();\n\treturn err;",
+         "->parent)\n\t\t(void)0;\n\treturn err;")]),
     "net-socket-counts-twice": ("Exact", NET, [
         ("known = sk_reserve_find(res->sk);", "known = NULL;")]),
     "net-reconnect-waits": ("Progress", NET, [

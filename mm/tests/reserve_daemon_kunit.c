@@ -10,6 +10,8 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "../slab.h"
+
 #define TEST_PAGES	64
 
 struct daemon_test {
@@ -254,10 +256,15 @@ static void daemon_test_cache_gone(struct kunit *test)
 	hog_end(t);
 	kmem_cache_free(t->cache, object);
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 1UL);
+	/* As kmem_cache_destroy(), which waits before: the page is the pool's until then. */
+	mutex_lock(&slab_mutex);
+	mem_reserve_cache_gone(t->cache);
+	mutex_unlock(&slab_mutex);
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 1UL);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
 	kmem_cache_destroy(t->cache);
 	t->cache = NULL;
-	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
-	rcu_barrier();
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.usage, 0UL);
 	KUNIT_EXPECT_EQ(test, mem_reserve_daemons.pages.limit, (unsigned long)TEST_PAGES);
 }

@@ -226,6 +226,20 @@ static void *rx_data(unsigned int size)
 	return kmalloc_reserve(sk_reserve_node(RING), size, SK_RESERVE_GFP);
 }
 
+/*
+ * For a device that wants all of a packet in one piece; that it is soon gone makes
+ * a page good enough.
+ */
+static void *tx_data(struct mem_reserve *payer, unsigned int size)
+{
+	struct page *page;
+
+	if (payer != sk_reserve_node(SOCKETS) || size > PAGE_SIZE)
+		return NULL;
+	page = mem_reserve_draw_page(payer, SK_RESERVE_GFP);
+	return page ? page_address(page) : NULL;
+}
+
 /**
  * __sk_reserve_data - the data of a packet, from the reserve
  * @size: bytes, as kmalloc() would round them up
@@ -248,7 +262,7 @@ void *__sk_reserve_data(unsigned int size, bool small, gfp_t gfp, int flags)
 		return kmem_cache_alloc_reserve(payer,
 						net_hotdata.skb_small_head_cache,
 						SK_RESERVE_GFP);
-	return flags & SKB_ALLOC_RX ? rx_data(size) : NULL;
+	return flags & SKB_ALLOC_RX ? rx_data(size) : tx_data(payer, size);
 }
 
 /**
@@ -970,11 +984,9 @@ static int sk_reserve_add(struct sk_reserve *res)
 	bool added = sk_reserve_list_add(res);
 	int err = sk_reserve_up();
 
-	/* Who holds the tree may wait for what is to be mended here. */
-	if (err == -EAGAIN) {
-		sk_reserve_resize();
+	/* Who holds the tree may wait for what is to be mended here: it follows. */
+	if (err == -EAGAIN)
 		return 0;
-	}
 	if (!err || !added)
 		return err;
 
@@ -986,9 +998,9 @@ static int sk_reserve_add(struct sk_reserve *res)
 	spin_unlock(&sk_reserve_lock);
 	if (res)
 		kfree_rcu(res, rcu);
-	/* What the last one left lingers. */
+	/* What the last one left lingers; in a mender's scope a worker will see. */
 	if (list_empty(&sk_reserves) && !sk_reserve_active() &&
-	    sk_reserve_node(NETWORK)->parent)
+	    sk_reserve_node(NETWORK)->parent && !sk_reserve_mending())
 		sk_reserve_down();
 	return err;
 }
@@ -1043,7 +1055,7 @@ int sk_reserve_connect(struct sock *sk)
 		return PTR_ERR_OR_ZERO(res);
 
 	if (!mutex_trylock(&sk_reserve_mutex)) {
-		if (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {
+		if (sk_reserve_mending()) {
 			sk_reserve_add_later(res);
 			return 0;
 		}

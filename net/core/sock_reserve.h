@@ -103,6 +103,16 @@ struct sk_reserve_size {
 void sk_reserve_describe(struct sk_reserve *res, struct sock *sk);
 void sk_reserve_sum(struct sk_reserve_size *size, struct list_head *sockets);
 int sk_reserve_grow(const struct sk_reserve_size *size);
+
+/*
+ * Does reclaim wait for what this task mends? Then it does not wait for locks
+ * whose holders may reclaim.
+ */
+static inline bool sk_reserve_mending(void)
+{
+	return current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO);
+}
+
 bool sk_reserve_shrink(const struct sk_reserve_size *size);
 
 /* Sysctls: see sk_reserve_tune() */

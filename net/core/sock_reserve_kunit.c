@@ -1269,18 +1269,66 @@ static struct sk_buff *gso_packet(struct kunit *test)
 	return skb;
 }
 
-static void sk_reserve_test_segments(struct kunit *test)
+/* On its way, without a mark, and what is there for others is gone */
+static struct sk_buff *sent_packet(struct kunit *test)
 {
 	struct sk_reserve_test *t = test->priv;
-	struct sk_buff *skb, *segs;
+	struct sk_buff *skb;
 
 	socket_up(test, SOCK_STREAM, IPPROTO_TCP);
 	skb = gso_packet(test);
 	hog_all(t);
 	hog_heads(t);
 	skb->sk = t->sock->sk;
-	segs = skb_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM);
+	skb->destructor = sock_wfree;
+	return skb;
+}
+
+static void packet_disown(struct sk_buff *skb)
+{
 	skb->sk = NULL;
+	skb->destructor = NULL;
+}
+
+/* As a device without scatter-gather wants it: with what the socket has in a page */
+static void sk_reserve_test_linear(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb = sent_packet(test);
+
+	hog_objects(t, NULL, 2048);
+	hog_objects(t, NULL, 4096);
+	KUNIT_EXPECT_EQ(test, skb_linearize(skb), 0);
+	KUNIT_EXPECT_TRUE(test, head_frag_is_right(skb));
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(SOCKETS)->pages.usage, 1UL);
+	packet_disown(skb);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	hog_free(t);
+}
+
+/* Nobody else's is */
+static void sk_reserve_test_linear_other(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb = sent_packet(test);
+
+	hog_objects(t, NULL, 2048);
+	hog_objects(t, NULL, 4096);
+	packet_disown(skb);
+	KUNIT_EXPECT_EQ(test, skb_linearize(skb), -ENOMEM);
+	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
+	hog_free(t);
+}
+
+static void sk_reserve_test_segments(struct kunit *test)
+{
+	struct sk_reserve_test *t = test->priv;
+	struct sk_buff *skb = sent_packet(test), *segs;
+
+	segs = skb_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM);
+	packet_disown(skb);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(segs));
 	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->own.usage, 0UL);
 	if (!IS_ERR(segs))
@@ -2791,6 +2839,8 @@ static struct kunit_case sk_reserve_test_cases[] = {
 	KUNIT_CASE(sk_reserve_test_tx_share),
 	KUNIT_CASE(sk_reserve_test_other_kind),
 	KUNIT_CASE(sk_reserve_test_records),
+	KUNIT_CASE(sk_reserve_test_linear),
+	KUNIT_CASE(sk_reserve_test_linear_other),
 	KUNIT_CASE(sk_reserve_test_segments),
 	KUNIT_CASE(sk_reserve_test_scope),
 	KUNIT_CASE(sk_reserve_test_common_limit),

@@ -51,6 +51,8 @@
 #define SK_RESERVE_RECORD_PAGES	(DIV_ROUND_UP(SZ_16K, PAGE_SIZE) + 1)
 /* Packets and entries of the control node: for all, and for each socket */
 #define SK_RESERVE_CONTROL_MIN	16
+/* Pages for packets that a device without scatter-gather wants in one piece */
+#define SK_RESERVE_LINEAR	8
 /* A segment's payload when nothing is known */
 #define SK_RESERVE_MSS		536
 
@@ -178,7 +180,7 @@ static void dev_update(struct net_device *dev)
 	ASSERT_RTNL();
 
 	if (ring) {
-		new = kzalloc(sizeof(*new), GFP_KERNEL);
+		new = kzalloc(sizeof(*new), GFP_NOIO);
 		if (!new)
 			return;		/* it counts as before */
 		new->dev = dev;
@@ -348,7 +350,8 @@ static void sum_socket(struct sk_reserve_size *size, const struct sk_reserve *re
 	size->clones += DIV_ROUND_UP(SK_RESERVE_SNDBUF, SKB_TRUESIZE(MAX_TCP_HEADER)) +
 			SK_RESERVE_ACKS / 2;
 	size->segments += DIV_ROUND_UP(SK_RESERVE_SNDBUF, res->mss) + SK_RESERVE_ACKS;
-	size->copies += DIV_ROUND_UP(SK_RESERVE_SNDBUF, PAGE_SIZE) + 1;
+	size->copies += DIV_ROUND_UP(SK_RESERVE_SNDBUF, PAGE_SIZE) + 1 +
+			SK_RESERVE_LINEAR;
 	if (res->records)
 		sum_records(size);
 }
@@ -567,7 +570,8 @@ static int demand_grow(enum sk_reserve_node node, const struct sk_reserve_size *
  *
  * Context: Process, under sk_reserve_mutex. Sleeps and reclaims as
  * mem_reserve_parts_set().
- * Return: 0, or a negative error: what was promised before is in force.
+ * Return: 0, or a negative error: what was promised before is in force, or will be
+ * in a moment, if whoever mends what reclaim waits for may not wait for that.
  */
 int sk_reserve_grow(const struct sk_reserve_size *size)
 {
@@ -585,9 +589,11 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
 			size_max(&sk_reserve_now[node], size);
 		return 0;
 	}
-	/* It is asked for again, from where it can be waited for. */
-	if (err == -EAGAIN)
+	/* From where the tree can be waited for it is asked for again, or given back. */
+	if (err == -EAGAIN || sk_reserve_mending()) {
+		sk_reserve_resize();
 		return err;
+	}
 	/* One that is in use by now keeps what it got: no harm in that. */
 	while (node-- > SK_RESERVE_FIRST)
 		demand_set(node, &sk_reserve_now[node]);

@@ -23,16 +23,14 @@
  * Documentation/mm/reserve.rst, and that no item is freed while somebody uses it.
  *
  * 'make model' runs it, and once more for each BREAK_*, which must fail: those that
- * are called BREAK_POOL_* with POOL. FAULT_* are what the code does too, if seldom,
- * and the model leaves out otherwise; they must fail as well, and not with MEND_*.
+ * are called BREAK_POOL_* with POOL. Two of these the code did, before there was the
+ * model:
  *
- *	KEY	A daemon that saw no key in slab_daemon_new() sees it on in the slow
- *		path, and is preempted; the demand is taken away and set again; the
- *		page is drawn, and becomes a slab of everybody's, since the key is not
- *		on yet. It could go on before there is a demand, and off after it is gone.
- *	CACHE	item_end() makes orphans of pages that RCU has not given back. Those of
- *		a pool do not leave its limit, so that they are promised twice. They
- *		could be charged to the pool's item of single pages.
+ *	POOL_KEY_AFTER_DEMAND	A daemon that saw no key in slab_daemon_new() sees it on in
+ *		the slow path, and is preempted; the demand is taken away and set again; the
+ *		page is drawn, and becomes a slab of everybody's, since the key is not on yet.
+ *	POOL_ENDS_IN_ORPHANS	item_end() makes orphans of pages that RCU has not given
+ *		back. Those of a pool do not leave its limit, and are promised twice.
  */
 
 #ifndef BLOCKS
@@ -416,12 +414,8 @@ active proctype others()
 	 * slab_daemon_new() by a daemon that saw no key. In the slow path it sees one,
 	 * mem_reserve_daemon_page(), and draws a page as new_slab() wants one.
 	 */
-#ifdef FAULT_KEY
 	:: d_step { daemon_key && !asked -> asked = true }
 	:: d_step { asked && CHARGEABLE && ROOM(pages) ->
-#else
-	:: d_step { daemon_key && CHARGEABLE && ROOM(pages) ->
-#endif
 		take_page(); pages++; fresh++; res_usage++; strict() }
 	/* Then it looks once more: slab_not_drawn() gives the page back, if there is a key. */
 #ifndef BREAK_POOL_KEY_SEEN_ONCE
@@ -612,13 +606,14 @@ inline orphan_all()
 		:: else ->
 			if
 			:: there[p] && !orphan[p] ->
+#if !defined(POOL) || defined(BREAK_POOL_ENDS_IN_ORPHANS)
 				orphan[p] = true;
 				assert(slab_pages > 0);
 				slab_pages--;
-#if defined(POOL) && defined(MEND_CACHE)
-				orphan[p] = false; slab_pages++
-#else
 				orphan_page()
+#else
+				/* page_to_pool(): of another item of the node */
+				skip
 #endif
 			:: else
 			fi;
@@ -682,7 +677,7 @@ active proctype admin()
 	bool ok, had;
 
 	do
-#ifdef MEND_KEY
+#ifndef BREAK_POOL_KEY_AFTER_DEMAND
 	:: daemon_key = true;
 	   set_demand();
 	   if
@@ -699,7 +694,6 @@ active proctype admin()
 	   fi;
 	   ok = false
 #endif
-#ifdef FAULT_CACHE
 	/* mem_reserve_cache_gone(), item_end(): nobody uses the cache, but RCU may. */
 	:: atomic { demand && !gone && !objects && !mutex && !slab_lock -> mutex = true; gone = true };
 	   ending = true;
@@ -709,7 +703,6 @@ active proctype admin()
 	   mutex = false
 	/* mem_reserve_cache_created(), any_add() */
 	:: atomic { gone && !mutex -> gone = false }
-#endif
 	od
 }
 
