@@ -523,7 +523,7 @@ MUTANTS = {
     "net-socket-counts-twice": ("Exact", NET, [
         ("known = sk_reserve_find(res->sk);", "known = NULL;")]),
     "net-reconnect-waits": ("Progress", NET, [
-        ("\t\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO)) {", "\t\tif (0) {")]),
+        ("\t\tif (sk_reserve_mending()) {", "\t\tif (0) {")]),
     "net-reconnect-without-share": ("Filled", NET, [
         ("\tif (sk_reserve_list_add(res))\n\t\tsk_reserve_resize();", "\tsk_reserve_list_add(res);")]),
     "net-scope-not-left": ("Floor", NET_API, [

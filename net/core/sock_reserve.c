@@ -968,12 +968,15 @@ static int sk_reserve_up(void)
 
 	err = sk_reserve_node(NETWORK)->parent ? 0 :
 	      mem_reserve_connect(sk_reserve_node(NETWORK), &mem_reserve_root);
-	if (err)
-		return err;
-	sk_reserve_wish(&size);
-	err = sk_reserve_grow(&size);
+	if (!err) {
+		sk_reserve_wish(&size);
+		err = sk_reserve_grow(&size);
+	}
 	if (!err && !sk_reserve_active())
 		static_branch_enable(&sk_reserve_key);
+	/* Who holds the tree may wait for what is to be mended here. */
+	if (err && sk_reserve_mending())
+		sk_reserve_resize();
 	return err;
 }
 
@@ -984,7 +987,7 @@ static int sk_reserve_add(struct sk_reserve *res)
 	bool added = sk_reserve_list_add(res);
 	int err = sk_reserve_up();
 
-	/* Who holds the tree may wait for what is to be mended here: it follows. */
+	/* It follows. */
 	if (err == -EAGAIN)
 		return 0;
 	if (!err || !added)

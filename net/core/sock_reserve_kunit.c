@@ -1166,7 +1166,7 @@ static void sk_reserve_test_other_kind(struct kunit *test)
 		t->objects[t->nr_objects++] = object;
 	skb = alloc_skb(SKB_WITH_OVERHEAD(640), gfp | __GFP_MEMALLOC);
 	if (skb)
-		KUNIT_EXPECT_GE(test, ksize(skb->head),
+		KUNIT_EXPECT_GE(test, skb->head_frag ? PAGE_SIZE : ksize(skb->head),
 				skb_end_offset(skb) + sizeof(struct skb_shared_info));
 	kfree_skb(skb);
 	hog_free(t);
@@ -1280,7 +1280,7 @@ static struct sk_buff *sent_packet(struct kunit *test)
 	hog_all(t);
 	hog_heads(t);
 	skb->sk = t->sock->sk;
-	skb->destructor = sock_wfree;
+	skb->destructor = tcp_wfree;
 	return skb;
 }
 

@@ -589,11 +589,9 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
 			size_max(&sk_reserve_now[node], size);
 		return 0;
 	}
-	/* From where the tree can be waited for it is asked for again, or given back. */
-	if (err == -EAGAIN || sk_reserve_mending()) {
-		sk_reserve_resize();
+	/* A worker, which can wait for the tree, asks again or gives it back. */
+	if (sk_reserve_mending())
 		return err;
-	}
 	/* One that is in use by now keeps what it got: no harm in that. */
 	while (node-- > SK_RESERVE_FIRST)
 		demand_set(node, &sk_reserve_now[node]);
