@@ -192,8 +192,8 @@ MUTANTS = {
         ("\tskb_rbtree_purge(&tp->out_of_order_queue);\n", "")]),
     "net-replaced-loses-share": ("Filled", SOCK, [("\tsk_reserve_join(sk);\n", "")]),
     "net-lacking-for-ever": ("Filled", NET, [
-        ("\t\tlacking = true;\n\t\tsk_reserve_resize_later(SK_RESERVE_LINGER);\n",
-         "\t\tlacking = true;\n")]),
+        ("\t\t\tsk_reserve_trim();\n\t\tsk_reserve_resize_later(SK_RESERVE_LINGER);\n",
+         "\t\t\tsk_reserve_trim();\n")]),
     "reconnect-waits-for-tree": ("Progress", RESERVE, [
         ("\tif (current->flags & (PF_MEMALLOC | PF_MEMALLOC_NOIO))\n\t\treturn -EAGAIN;\n", "")]),
     "net-reconnect-refused": ("Progress", NET, [

@@ -1165,6 +1165,9 @@ static void sk_reserve_resize_fn(struct work_struct *work)
 			pr_warn("a connection or device needs more than can be set aside (%pe): free some memory, or lower net.core.sock_reserve_scale\n",
 				ERR_PTR(err));
 		lacking = true;
+		/* What others have too much of may be what is lacking. */
+		if (!sk_reserve_lingers())
+			sk_reserve_trim();
 		sk_reserve_resize_later(SK_RESERVE_LINGER);
 		return;
 	}

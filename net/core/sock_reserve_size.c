@@ -590,8 +590,11 @@ int sk_reserve_grow(const struct sk_reserve_size *size)
 		return 0;
 	}
 	/* A worker, which can wait for the tree, asks again or gives it back. */
-	if (sk_reserve_mending())
+	if (sk_reserve_mending()) {
+		while (node-- > SK_RESERVE_FIRST)
+			size_max(&sk_reserve_now[node], size);
 		return err;
+	}
 	/* One that is in use by now keeps what it got: no harm in that. */
 	while (node-- > SK_RESERVE_FIRST)
 		demand_set(node, &sk_reserve_now[node]);
