@@ -64,7 +64,7 @@ if [[ ${1:-} != --report ]]; then
 		"$modules/rig_selftest.ko"
 	booted kunit-numa module --cpus 1 --mem 512 --timeout 1500 --append "$quiet numa=fake=2" \
 		"$modules/rig_selftest.ko"
-	guest faults "$ROOT/scripts/reserve-faults.sh" --ops 100000 coverage
+	guest faults "$ROOT/scripts/reserve-faults.sh" --ops 1000000 coverage
 	for scenario in sweep fuzz smoke smoke-e1000 e1000e-flood pause pair-netem local-unix local-tcp; do
 		# The kernel itself needs more than the ordinary one.
 		booted "$scenario" run "$scenario" --seed 1 --mem-more 64 --append kunit.enable=0

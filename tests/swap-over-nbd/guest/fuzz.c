@@ -419,6 +419,7 @@ void fuzz_run(const char *swap)
 	device = swap;
 	rnd = config.seed * 0x9e3779b97f4a7c15ULL + 1;
 	genl = nbd_genl_open();
+	limit = nodes_limit(&used);
 	step_connect(NULL);
 	if (!connected)
 		die("fuzz: connecting");
@@ -429,9 +430,8 @@ void fuzz_run(const char *swap)
 	if (kmsg < 0 || lseek(kmsg, 0, SEEK_END))
 		die("/dev/kmsg");
 	undo();
-	if (!nodes_settle(0, 0, LINGER_SECONDS))
+	if (!nodes_settle(limit, 0, LINGER_SECONDS))
 		die("fuzz: the reserve stays connected");
-	limit = nodes_limit(&used);
 	while (now_ms() < end) {
 		if (nr_kept && pick(8)) {
 			in = kept[pick(nr_kept)];
