@@ -467,7 +467,7 @@ class Run:
                 self.outcome.set("boot", "no word from init, and the console has gone quiet")
                 raise Finished
         elif not self.work_at:
-            if now - self.staged > SETUP_STALL:
+            if now - max(self.staged, self.advanced) > SETUP_STALL:
                 self._hang(f"no progress in the set-up after '{self.stage}'")
         elif self.server and (serving := self.server.machine) and not serving.running():
             self.outcome.set("fail", "the server's guest went away: "
