@@ -1279,6 +1279,8 @@ static struct sk_buff *sent_packet(struct kunit *test)
 	skb = gso_packet(test);
 	hog_all(t);
 	hog_heads(t);
+	hog_objects(t, NULL, 2048);
+	hog_objects(t, NULL, 4096);
 	skb->sk = t->sock->sk;
 	skb->destructor = tcp_wfree;
 	return skb;
@@ -1290,52 +1292,45 @@ static void packet_disown(struct sk_buff *skb)
 	skb->destructor = NULL;
 }
 
-/* As a device without scatter-gather wants it: with what the socket has in a page */
-static void sk_reserve_test_linear(struct kunit *test)
+static void sent_packet_end(struct kunit *test, struct sk_buff *skb)
 {
-	struct sk_reserve_test *t = test->priv;
-	struct sk_buff *skb = sent_packet(test);
-
-	hog_objects(t, NULL, 2048);
-	hog_objects(t, NULL, 4096);
-	KUNIT_EXPECT_EQ(test, skb_linearize(skb), 0);
-	KUNIT_EXPECT_TRUE(test, head_frag_is_right(skb));
-	KUNIT_EXPECT_EQ(test, sk_reserve_node(SOCKETS)->pages.usage, 1UL);
 	packet_disown(skb);
 	kfree_skb(skb);
 	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
-	hog_free(t);
+	hog_free(test->priv);
+}
+
+/* As a device without scatter-gather wants it: with what the socket has in a page */
+static void sk_reserve_test_linear(struct kunit *test)
+{
+	struct sk_buff *skb = sent_packet(test);
+
+	KUNIT_EXPECT_EQ(test, skb_linearize(skb), 0);
+	KUNIT_EXPECT_TRUE(test, head_frag_is_right(skb));
+	KUNIT_EXPECT_EQ(test, sk_reserve_node(SOCKETS)->pages.usage, 1UL);
+	sent_packet_end(test, skb);
 }
 
 /* Nobody else's is */
 static void sk_reserve_test_linear_other(struct kunit *test)
 {
-	struct sk_reserve_test *t = test->priv;
 	struct sk_buff *skb = sent_packet(test);
 
-	hog_objects(t, NULL, 2048);
-	hog_objects(t, NULL, 4096);
 	packet_disown(skb);
 	KUNIT_EXPECT_EQ(test, skb_linearize(skb), -ENOMEM);
-	kfree_skb(skb);
-	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
-	hog_free(t);
+	sent_packet_end(test, skb);
 }
 
 static void sk_reserve_test_segments(struct kunit *test)
 {
-	struct sk_reserve_test *t = test->priv;
-	struct sk_buff *skb = sent_packet(test), *segs;
+	struct sk_buff *skb = sent_packet(test);
+	struct sk_buff *segs = skb_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM);
 
-	segs = skb_segment(skb, NETIF_F_SG | NETIF_F_HW_CSUM);
-	packet_disown(skb);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(segs));
 	KUNIT_EXPECT_GT(test, sk_reserve_node(SOCKETS)->own.usage, 0UL);
 	if (!IS_ERR(segs))
 		kfree_skb_list(segs);
-	kfree_skb(skb);
-	KUNIT_EXPECT_EQ(test, all_usage(), 0UL);
-	hog_free(t);
+	sent_packet_end(test, skb);
 }
 
 /* The scope is for what such a socket sends, and for its device. */
