@@ -612,17 +612,21 @@ static void page_orphan(struct mem_reserve_item **owner)
 	*owner = orphans;
 }
 
-/* Move it to the pool's single pages: it is of the pool's limit, which remains. */
-static void page_to_pool(struct mem_reserve_item **owner)
+/* Move a page to an item that has room for it. */
+static void page_recharge(struct mem_reserve_item **owner,
+			  struct mem_reserve_item *to)
 {
-	struct mem_reserve_item *item = *owner;
-	struct mem_reserve_item *pages = item_find(&item->res->items, NULL, 0);
-
 	lockdep_assert_held(&mem_reserve_lock);
 
-	uncharge_pages(item, 1);
-	WARN_ON_ONCE(charge_pages(pages, 1));
-	*owner = pages;
+	uncharge_pages(*owner, 1);
+	WARN_ON_ONCE(charge_pages(to, 1));
+	*owner = to;
+}
+
+/* To the pool's single pages: it is of the pool's limit, which remains. */
+static void page_to_pool(struct mem_reserve_item **owner)
+{
+	page_recharge(owner, item_find(&(*owner)->res->items, NULL, 0));
 }
 
 static void orphans_leave(struct mem_reserve_item *item, unsigned long nr)
@@ -933,12 +937,9 @@ int mem_reserve_move_page(struct page *page, struct mem_reserve *to)
 		err = -EINVAL;
 	} else {
 		err = move_refused(from, item);
-		if (!err) {
-			uncharge_pages(from, 1);
-			WARN_ON_ONCE(charge_pages(item, 1));
-			*block_owner(block_find(page_to_pfn(page)),
-				     page_to_pfn(page)) = item;
-		}
+		if (!err)
+			page_recharge(block_owner(block_find(page_to_pfn(page)),
+						  page_to_pfn(page)), item);
 	}
 	spin_unlock_irqrestore(&mem_reserve_lock, flags);
 	return err;

@@ -618,10 +618,10 @@ static inline unsigned int sk_reserve_enter_dev(void)
 /**
  * sk_reserve_enter_link - begin what a way to swap waits for
  *
- * A link that comes up, a key of a tunnel, a connection that is made again: with
- * memory gone, what waits for memory waits for swap, and swap for this. Here an
- * allocation does not wait; it may have what is below the watermarks, and fails
- * when that is gone.
+ * A link that comes up, a key of a tunnel, word of a dead connection: with memory
+ * gone, what waits for memory waits for swap, and swap for this. Here an allocation
+ * does not wait; it may have what is below the watermarks, and fails when that is
+ * gone.
  *
  * Context: Process.
  * Return: for sk_reserve_leave().

@@ -1960,12 +1960,14 @@ static void sk_reserve_test_park(struct kunit *test)
 	kfree_skb(skb);
 }
 
-/* A packet socket that asks for IP alone gets it ahead of IP. */
-/* A tap of the device comes last, so that IPv4 is given a packet by deliver_skb(). */
-static void sk_reserve_test_wanted_tap(struct kunit *test)
+/* A packet socket that asks for IP alone gets it ahead of IP, but for one of a device. */
+static struct socket *tap_open(struct kunit *test, int ifindex)
 {
-	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP) };
-	unsigned long dropped;
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = ifindex,
+	};
 	struct socket *tap;
 
 	if (!IS_BUILTIN(CONFIG_PACKET))
@@ -1974,9 +1976,17 @@ static void sk_reserve_test_wanted_tap(struct kunit *test)
 	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
 	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_PACKET, SOCK_RAW, htons(ETH_P_IP),
 					       &tap), 0);
-	addr.sll_ifindex = init_net.loopback_dev->ifindex;
-	KUNIT_EXPECT_EQ(test, kernel_bind(tap, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
+	if (ifindex)
+		KUNIT_EXPECT_EQ(test, kernel_bind(tap, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return tap;
+}
+
+/* Then it is deliver_skb() that gives IPv4 a packet. */
+static void sk_reserve_test_wanted_tap(struct kunit *test)
+{
+	struct socket *tap = tap_open(test, init_net.loopback_dev->ifindex);
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCEARLYDROP);
+
 	receive(test, TEST_PORT);
 	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCEARLYDROP), dropped + 1);
 	sock_release(tap);
@@ -1984,16 +1994,9 @@ static void sk_reserve_test_wanted_tap(struct kunit *test)
 
 static void sk_reserve_test_park_packet(struct kunit *test)
 {
-	unsigned long dropped;
-	struct socket *tap;
+	struct socket *tap = tap_open(test, 0);
+	unsigned long dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
 
-	if (!IS_BUILTIN(CONFIG_PACKET))
-		kunit_skip(test, "there are no packet sockets");
-	loopback_up(test);
-	socket_up(test, SOCK_DGRAM, IPPROTO_UDP);
-	KUNIT_ASSERT_EQ(test, sock_create_kern(&init_net, PF_PACKET, SOCK_RAW, htons(ETH_P_IP),
-					       &tap), 0);
-	dropped = drops(LINUX_MIB_PFMEMALLOCPARKDROP);
 	receive(test, TEST_PORT);
 	KUNIT_EXPECT_EQ(test, drops(LINUX_MIB_PFMEMALLOCPARKDROP), dropped + 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&tap->sk->sk_rmem_alloc), 0);

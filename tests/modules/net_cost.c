@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What it costs to allocate a page, and to allocate, receive and send a packet,
- * without pressure: in a guest whose clock counts instructions, so that the least of many runs is
- * exact. One source for unmodified Linux and ours; prints a line for each
- * case, "net_cost: STATE CASE CYCLES", cycles for 1000 packets.
+ * without pressure: in a guest whose clock counts instructions, so that the
+ * least of many runs is exact. One source for unmodified Linux and ours; prints
+ * a line for each case, "net_cost: STATE CASE CYCLES", cycles for 1000 of them.
  *
  * With connected=1 a SOCK_MEMALLOC socket is there meanwhile.
  */

@@ -261,7 +261,7 @@ static int nbd_again(int fd, unsigned int index, int sock)
 	return message_talk(fd, &msg);
 }
 
-/* Is one of two things among what the kernel has said since this was asked last? */
+/* Is @words, or @others if any, among what the kernel has said since this was asked last? */
 bool kernel_said(int kmsg, const char *words, const char *others)
 {
 	static char line[2048];
@@ -275,7 +275,7 @@ bool kernel_said(int kmsg, const char *words, const char *others)
 		if (len <= 0)
 			return found;
 		line[len] = '\0';
-		found |= strstr(line, words) || strstr(line, others);
+		found |= strstr(line, words) || (others && strstr(line, others));
 	}
 }
 
@@ -292,9 +292,9 @@ static bool offer_again(int fd, int kmsg, unsigned int index)
 	for (int i = 0; i < paths(); i++) {
 		if (!offered[i])
 			continue;
-		kernel_said(kmsg, "", "");
+		kernel_said(kmsg, "", NULL);
 		nbd_again(fd, index, socks[i]);
-		offered[i] = !kernel_said(kmsg, "reconnected socket", "reconnected socket");
+		offered[i] = !kernel_said(kmsg, "reconnected socket", NULL);
 		left |= offered[i];
 	}
 	return left;
